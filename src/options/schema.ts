@@ -1,0 +1,56 @@
+import { z } from "zod";
+
+/**
+ * Every option of pixcycle, declared once. The command line's flags, the configuration file, the library's
+ * arguments and the documentation are all made from these groups. Names are the reference's (junyanz);
+ * the command line accepts them with `_` or `-`.
+ */
+export const networkOptions = {
+  netG: z.enum(["resnet_9blocks", "resnet_6blocks", "unet_256", "unet_128", "unet_64"]).describe("generator"),
+  netD: z.enum(["basic", "n_layers", "pixel"]).describe("discriminator"),
+  n_layers_D: z.int().min(1).max(8).describe("layers of the n_layers discriminator"),
+  ngf: z.int().min(1).max(1024).describe("generator filters in the outermost layer"),
+  ndf: z.int().min(1).max(1024).describe("discriminator filters in the first layer"),
+  norm: z.enum(["batch", "instance", "none"]).describe("normalisation layer"),
+  no_dropout: z.boolean().describe("no dropout in the generator"),
+  init_type: z.enum(["normal", "xavier", "kaiming", "orthogonal"]).describe("weight initialisation"),
+  init_gain: z.number().positive().describe("scale of normal, xavier and orthogonal initialisation"),
+  input_nc: z.int().min(1).max(64).describe("channels of domain A images (of the input, after --direction)"),
+  output_nc: z
+    .int()
+    .min(1)
+    .max(64)
+    .describe("channels of domain B images (of the output, after --direction)"),
+  upsample: z
+    .enum(["deconv", "resize-conv"])
+    .describe("how the generator enlarges; resize-conv avoids checkerboards"),
+};
+
+export const lossOptions = {
+  gan_mode: z.enum(["lsgan", "vanilla"]).describe("adversarial loss"),
+  lambda_L1: z.number().nonnegative().describe("weight of pix2pix's L1 loss"),
+  lambda_A: z.number().nonnegative().describe("weight of the cycle loss A → B → A"),
+  lambda_B: z.number().nonnegative().describe("weight of the cycle loss B → A → B"),
+  lambda_identity: z
+    .number()
+    .nonnegative()
+    .describe("weight of the identity loss, relative to lambda_A and lambda_B"),
+  pool_size: z.int().min(0).max(1000).describe("images kept to show the discriminator older fakes"),
+};
+
+export const optimiserOptions = {
+  lr: z.number().positive().describe("initial learning rate of Adam"),
+  beta1: z.number().min(0).lt(1).describe("first-moment decay of Adam"),
+  adam_eps: z.number().positive().describe("epsilon of Adam"),
+  lr_policy: z.enum(["linear", "step", "plateau", "cosine"]).describe("learning-rate schedule"),
+  lr_decay_iters: z.int().min(1).describe("epochs between two drops of the step policy"),
+};
+
+export type NetworkOptions = z.infer<z.ZodObject<typeof networkOptions>>;
+export type LossOptions = z.infer<z.ZodObject<typeof lossOptions>>;
+export type OptimiserOptions = z.infer<z.ZodObject<typeof optimiserOptions>>;
+
+/** What a model is built from: everything that changes the graph of a step, and nothing else. */
+export type ModelOptions = { model: "pix2pix" | "cycle_gan" } & NetworkOptions &
+  LossOptions &
+  OptimiserOptions & { seed: number };

@@ -1,0 +1,51 @@
+import type { FloatTensor, TensorMap } from "../formats/tensor.js";
+
+/** One training batch, NCHW, values in [−1, 1]. `real_A` and `real_B` have the same N, H and W. */
+export interface Batch {
+  readonly real_A: FloatTensor;
+  readonly real_B: FloatTensor;
+}
+
+/** What one training step reports. */
+export interface StepResult {
+  /** By the reference's loss names: `G_GAN`, `G_L1`, `D_real`, `D_fake`, or `G_A`, `D_A`, `cycle_A`, `idt_A`, … */
+  readonly losses: Readonly<Record<string, number>>;
+  /** Images of the step, NCHW in [−1, 1], by the reference's names (`fake_B`, `rec_A`, …); empty unless asked for. */
+  readonly visuals: Readonly<Record<string, FloatTensor>>;
+}
+
+export interface StepRequest {
+  /** The learning rate of this step, from the schedule. */
+  readonly learningRate: number;
+  /** Return the step's images too. */
+  readonly visuals?: boolean;
+}
+
+/**
+ * A model on a device: it owns the weights, the optimiser's moments and the image pools.
+ * Trainers, commands and servers see only this; no device detail leaks through it.
+ */
+export interface ModelRunner {
+  /** Runs one whole training step: forward passes, losses, gradients and updates. */
+  step(batch: Batch, request: StepRequest): Promise<StepResult>;
+  /** First half of a step for micro-batches or many machines: gradients by state name, nothing is updated. */
+  gradients(batch: Batch): Promise<{ losses: Record<string, number>; gradients: Map<string, FloatTensor> }>;
+  /** Second half: one optimiser update from given gradients. */
+  apply(gradients: ReadonlyMap<string, FloatTensor>, request: StepRequest): Promise<void>;
+  /**
+   * Translates a batch with one generator (`net_G`, `net_G_A` or `net_G_B`); height and width must be
+   * multiples of the generator's divisor.
+   */
+  infer(generator: string, images: FloatTensor): Promise<FloatTensor>;
+  /**
+   * All state as named tensors: `net_G/<state-dict name>`, `optimizer_G/exp_avg/net_G/<name>`,
+   * `optimizer_G/exp_avg_sq/…`, `pool_A/images`, and the counters `step` and `optimizer_G/step`.
+   */
+  saveState(): Promise<TensorMap>;
+  /** Restores what `saveState` returned; unknown, missing or misshapen entries are an error naming them. */
+  loadState(state: TensorMap): Promise<void>;
+  /** Replaces the weights of one network by state-dict names; the optimiser is left as it is. */
+  loadNetwork(network: string, weights: TensorMap): Promise<void>;
+  /** Ends the worker and frees the device's memory. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    // The machine's two cores are shared with ONNX Runtime's own threads.
+    maxWorkers: 2,
+    reporters: ["default"],
+  },
+});
