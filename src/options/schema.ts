@@ -46,9 +46,30 @@ export const optimiserOptions = {
   lr_decay_iters: z.int().min(1).describe("epochs between two drops of the step policy"),
 };
 
+export const dataOptions = {
+  dataroot: z.string().min(1).describe("folder that holds the data set"),
+  dataset_mode: z
+    .enum(["aligned", "unaligned", "single"])
+    .describe("pairs, two unpaired folders, or one folder without a target"),
+  phase: z.string().min(1).describe("which part of the data set: train, val, test"),
+  direction: z.enum(["AtoB", "BtoA"]).describe("which side is the input"),
+  preprocess: z
+    .enum(["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"])
+    .describe("how images are resized and cropped when loaded"),
+  load_size: z.int().min(1).max(16384).describe("images are resized to this size"),
+  crop_size: z.int().min(1).max(16384).describe("then cropped to this size"),
+  no_flip: z.boolean().describe("no random horizontal flips"),
+  serial_batches: z.boolean().describe("take images in order, unshuffled"),
+  max_dataset_size: z.int().min(0).describe("use at most this many images of each folder; 0 for all"),
+  batch_size: z.int().min(1).max(4096).describe("images in a batch"),
+  num_threads: z.int().min(0).max(64).describe("threads that load images ahead; 0 loads between the steps"),
+  seed: z.int().min(0).describe("decides every random draw of the run"),
+};
+
 export type NetworkOptions = z.infer<z.ZodObject<typeof networkOptions>>;
 export type LossOptions = z.infer<z.ZodObject<typeof lossOptions>>;
 export type OptimiserOptions = z.infer<z.ZodObject<typeof optimiserOptions>>;
+export type DataOptions = z.infer<z.ZodObject<typeof dataOptions>>;
 
 /** What a model is built from: everything that changes the graph of a step, and nothing else. */
 export type ModelOptions = { model: "pix2pix" | "cycle_gan" } & NetworkOptions &
