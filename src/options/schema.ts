@@ -66,12 +66,70 @@ export const dataOptions = {
   seed: z.int().min(0).describe("decides every random draw of the run"),
 };
 
+export const runOptions = {
+  name: z
+    .string()
+    .regex(/^[\w][\w.-]*$/)
+    .describe("name of the run: its folder in runs_dir (letters, digits, . _ -)"),
+  runs_dir: z.string().min(1).describe("folder that holds the runs"),
+  n_epochs: z.int().min(0).describe("epochs at the initial learning rate"),
+  n_epochs_decay: z.int().min(0).describe("epochs in which the linear policy brings the rate to zero"),
+  epoch_count: z.int().min(1).describe("number of the first epoch; a continued run knows its own"),
+  max_steps: z.int().min(0).describe("stop after this many steps; 0 trains all epochs"),
+  continue_train: z.boolean().describe("continue the run of this name from its newest checkpoint"),
+  epoch: z
+    .string()
+    .regex(/^(latest|\d+|step-\d+)$/)
+    .describe("checkpoint to continue from: latest, an epoch, or step-N"),
+  overwrite: z.boolean().describe("delete an earlier run of this name"),
+  save_epoch_freq: z.int().min(1).describe("epochs between two checkpoints that are kept"),
+  save_latest_freq: z.int().min(1).describe("steps between two checkpoints of which the last two are kept"),
+  print_freq: z.int().min(1).describe("steps between two progress lines"),
+  display_freq: z.int().min(1).describe("steps between two sample grids"),
+  device: z.enum(["auto", "cpu"]).describe("where the model runs"),
+  threads: z.int().min(0).max(256).describe("threads of the model's computation; 0 uses every core"),
+  max_memory: z.int().min(0).describe("MiB the training may take; 0 uses what is free"),
+};
+
+export const modelOption = {
+  model: z.enum(["pix2pix", "cycle_gan"]).describe("paired (pix2pix) or unpaired (cycle_gan) translation"),
+  preset: z
+    .enum(["torch-pix2pix", "torch-cyclegan"])
+    .describe("the complete set of defaults; --model picks its own"),
+};
+
+/** The groups in the order in which help and documentation show them. */
+export const optionGroups = [
+  { title: "Model", options: modelOption },
+  { title: "Data", options: dataOptions },
+  { title: "Running", options: runOptions },
+  { title: "Networks", options: networkOptions },
+  { title: "Losses", options: lossOptions },
+  { title: "Optimiser", options: optimiserOptions },
+] as const;
+
+/** Every option by its name. */
+export const allOptions = {
+  ...modelOption,
+  ...dataOptions,
+  ...runOptions,
+  ...networkOptions,
+  ...lossOptions,
+  ...optimiserOptions,
+};
+
+export type OptionName = keyof typeof allOptions;
+export type Options = z.infer<z.ZodObject<typeof allOptions>>;
+export type ModelName = Options["model"];
+export type PresetName = Options["preset"];
+export type RunOptions = z.infer<z.ZodObject<typeof runOptions>>;
+
 export type NetworkOptions = z.infer<z.ZodObject<typeof networkOptions>>;
 export type LossOptions = z.infer<z.ZodObject<typeof lossOptions>>;
 export type OptimiserOptions = z.infer<z.ZodObject<typeof optimiserOptions>>;
 export type DataOptions = z.infer<z.ZodObject<typeof dataOptions>>;
 
 /** What a model is built from: everything that changes the graph of a step, and nothing else. */
-export type ModelOptions = { model: "pix2pix" | "cycle_gan" } & NetworkOptions &
+export type ModelOptions = { model: ModelName } & NetworkOptions &
   LossOptions &
   OptimiserOptions & { seed: number };

@@ -1,0 +1,85 @@
+import { PixcycleError } from "../errors.js";
+import type { OptionName, Options } from "./schema.js";
+
+/**
+ * Refuses options that contradict each other, before anything is built or opened.
+ * @throws PixcycleError E_OPTION_CONFLICT naming both options and what to change
+ */
+export function checkConflicts(options: Options): void {
+  checkModel(options);
+  checkSizes(options);
+  if (options.continue_train && options.overwrite) {
+    conflict("--continue_train and --overwrite contradict each other.", "Give one of them.");
+  }
+  if (options.n_epochs + options.n_epochs_decay < options.epoch_count && options.max_steps === 0) {
+    const last = options.n_epochs + options.n_epochs_decay;
+    conflict(`epoch_count ${options.epoch_count} is after the last epoch, ${last}.`, "Raise --n_epochs.");
+  }
+}
+
+function checkModel(options: Options): void {
+  if (options.dataset_mode === "unaligned" && options.model === "pix2pix") {
+    conflict("pix2pix needs pairs, dataset_mode unaligned has none.", "Use --model cycle_gan.");
+  }
+  if (options.dataset_mode === "single") {
+    conflict("dataset_mode single has no target to train on.", "Use aligned or unaligned.");
+  }
+  if (
+    options.lambda_identity > 0 &&
+    options.model === "cycle_gan" &&
+    options.input_nc !== options.output_nc
+  ) {
+    conflict(
+      `lambda_identity ${options.lambda_identity} needs input_nc = output_nc, ` +
+        `got ${options.input_nc} and ${options.output_nc}.`,
+      "Set --lambda_identity 0.",
+    );
+  }
+}
+
+/** The number that image sides must be a multiple of for a generator: 2^downsamplings. */
+export function generatorDivisor(netG: Options["netG"]): number {
+  const unet = /^unet_(\d+)$/.exec(netG);
+  return unet === null ? 4 : Number(unet[1]);
+}
+
+function checkSizes(options: Options): void {
+  const crops = options.preprocess.includes("crop");
+  if (!crops) return;
+  const divisor = generatorDivisor(options.netG);
+  if (options.crop_size % divisor !== 0) {
+    conflict(
+      `netG ${options.netG} needs a crop_size that is a multiple of ${divisor}, got ${options.crop_size}.`,
+      `Use --crop_size ${Math.max(1, Math.round(options.crop_size / divisor)) * divisor}${smallerUnet(options)}.`,
+    );
+  }
+  if (options.preprocess !== "crop" && options.load_size < options.crop_size) {
+    conflict(
+      `load_size ${options.load_size} is smaller than crop_size ${options.crop_size}.`,
+      `Set --load_size ${options.crop_size} or more.`,
+    );
+  }
+}
+
+function smallerUnet(options: Options): string {
+  const fitting = [256, 128, 64].find((size) => options.crop_size % size === 0);
+  return fitting === undefined ? " or a resnet generator" : ` or --netG unet_${fitting}`;
+}
+
+function conflict(message: string, hint: string): never {
+  throw new PixcycleError("E_OPTION_CONFLICT", message, { hint });
+}
+
+/**
+ * Values that a preset set and that a user's other options make impossible; they give way, and the caller says so.
+ * @param isUsers whether a person set the option
+ */
+export function concessions(
+  options: Options,
+  isUsers: (name: OptionName) => boolean,
+): { name: OptionName; value: number; why: string }[] {
+  const unequal = options.input_nc !== options.output_nc;
+  if (!unequal || options.lambda_identity === 0 || isUsers("lambda_identity")) return [];
+  const why = "the identity loss needs input_nc = output_nc";
+  return [{ name: "lambda_identity", value: 0, why }];
+}

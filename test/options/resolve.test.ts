@@ -1,0 +1,179 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { PixcycleError } from "../../src/errors.js";
+import { readConfigFile } from "../../src/options/config-file.js";
+import { type OptionSources, resolveOptions } from "../../src/options/resolve.js";
+import { allOptions } from "../../src/options/schema.js";
+
+function failure(flags: Record<string, unknown>, sources: OptionSources = {}): string {
+  try {
+    resolveOptions({ ...sources, flags });
+  } catch (error) {
+    if (error instanceof PixcycleError) return error.toLine();
+    throw error;
+  }
+  throw new Error("resolved without an error");
+}
+
+describe("presets", () => {
+  it("gives torch-pix2pix's values for --model pix2pix", () => {
+    const { options, origins } = resolveOptions({ flags: { model: "pix2pix" } });
+    expect(options).toMatchObject({
+      preset: "torch-pix2pix",
+      ...{ netG: "unet_256", netD: "basic", norm: "batch", no_dropout: false, ngf: 64, ndf: 64 },
+      ...{ gan_mode: "vanilla", lambda_L1: 100, pool_size: 0 },
+      ...{ lr: 0.0002, beta1: 0.5, adam_eps: 1e-8, lr_policy: "linear", lr_decay_iters: 50 },
+      ...{ dataset_mode: "aligned", direction: "AtoB", load_size: 286, crop_size: 256, batch_size: 1 },
+      ...{ n_epochs: 100, n_epochs_decay: 100, epoch_count: 1, save_epoch_freq: 5 },
+      ...{ save_latest_freq: 5000, print_freq: 100, display_freq: 400 },
+    });
+    expect(origins).toMatchObject({ model: "flag", netG: "preset", name: "default" });
+  });
+
+  it("gives torch-cyclegan's values for cycle_gan and its other spelling", () => {
+    const { options } = resolveOptions({ flags: { model: "cyclegan" } });
+    expect(options).toMatchObject({
+      ...{ model: "cycle_gan", preset: "torch-cyclegan", netG: "resnet_9blocks", norm: "instance" },
+      ...{ no_dropout: true, gan_mode: "lsgan", lambda_A: 10, lambda_B: 10, lambda_identity: 0.5 },
+      ...{ pool_size: 50, dataset_mode: "unaligned", preprocess: "resize_and_crop" },
+    });
+  });
+
+  it("sets every option, each to a value that its own schema accepts", () => {
+    for (const model of ["pix2pix", "cycle_gan"]) {
+      const { options } = resolveOptions({ flags: { model, dataroot: "data" } });
+      for (const [name, schema] of Object.entries(allOptions)) {
+        const value = options[name as keyof typeof options];
+        expect(schema.safeParse(value).success, `${name} = ${value}`).toBe(true);
+      }
+    }
+  });
+
+  it("refuses a preset of another model", () => {
+    expect(failure({ model: "pix2pix", preset: "torch-cyclegan" })).toMatch(/^E_OPTION_CONFLICT: preset/);
+  });
+
+  it("asks for a model when none is given", () => {
+    expect(failure({})).toMatch(/^E_OPTION: no model is chosen\. Give --model pix2pix/);
+  });
+});
+
+describe("sources", () => {
+  const file = { path: "my.json", values: { model: "pix2pix", lr: 0.001, ngf: 32 } };
+
+  it("lets flags win over the file and the file over the preset, and remembers which", () => {
+    const { options, origins } = resolveOptions({ file, flags: { ngf: 8 } });
+    expect([options.lr, options.ngf, options.ndf]).toEqual([0.001, 8, 64]);
+    expect([origins.lr, origins.ngf, origins.ndf, origins.seed]).toEqual([
+      "file",
+      "flag",
+      "preset",
+      "default",
+    ]);
+  });
+
+  it("continues from a run's options", () => {
+    const run = resolveOptions({ file, flags: { ngf: 8, dataroot: "d" } });
+    const { options, origins } = resolveOptions({ run, flags: { continue_train: true, n_epochs: 3 } });
+    expect(options).toEqual({ ...run.options, continue_train: true, n_epochs: 3 });
+    expect(origins.n_epochs).toBe("flag");
+    expect(origins.lr).toBe("file");
+  });
+
+  it("reads a configuration file, and a run's config.json", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "pixcycle-"));
+    try {
+      const path = join(folder, "c.json");
+      await writeFile(path, '{"options": {"lr": 1}, "origins": {}}');
+      expect((await readConfigFile(path)).values).toEqual({ lr: 1 });
+      await writeFile(path, '{"lr": 2}');
+      expect((await readConfigFile(path)).values).toEqual({ lr: 2 });
+      await writeFile(path, "{lr: 2");
+      await expect(readConfigFile(path)).rejects.toMatchObject({ code: "E_FILE_FORMAT" });
+      await writeFile(path, "[1]");
+      await expect(readConfigFile(path)).rejects.toMatchObject({ code: "E_FILE_FORMAT" });
+      await expect(readConfigFile(`${path}.no`)).rejects.toMatchObject({ code: "E_FILE_MISSING" });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("names", () => {
+  it("accepts dashes, aliases and negations", () => {
+    const flags = {
+      model: "cycle_gan",
+      "load-size": "300",
+      checkpoints_dir: "c",
+      dropout: "true",
+      "no-flip": true,
+    };
+    const { options } = resolveOptions({ flags });
+    expect(options).toMatchObject({ load_size: 300, runs_dir: "c", no_dropout: false, no_flip: true });
+  });
+
+  it("ignores what has no meaning here with one line each", () => {
+    const { warnings } = resolveOptions({ flags: { model: "pix2pix", gpu_ids: "0", display_id: "-1" } });
+    expect(warnings).toHaveLength(2);
+    expect(warnings[0]).toBe("--gpu_ids is ignored: --device chooses where the model runs.");
+  });
+
+  it("suggests the nearest name for an unknown one", () => {
+    expect(failure({ model: "pix2pix", lamda_L1: "1" })).toBe(
+      "E_OPTION: there is no option --lamda_L1. Did you mean lambda_L1?",
+    );
+    expect(failure({ model: "pix2pix", whatever_this_is: "1" })).toMatch(/See --help/);
+    const file = { path: "my.json", values: { bach_size: 1 } };
+    expect(failure({ model: "pix2pix" }, { file })).toMatch(
+      /"bach_size" in my.json. Did you mean batch_size/,
+    );
+  });
+});
+
+describe("values", () => {
+  it.each([
+    [{ lr: "fast" }, '--lr expects a number above 0, got "fast".'],
+    [{ lr: "" }, '--lr expects a number above 0, got "".'],
+    [{ lr: "0" }, "--lr expects a number above 0, got 0."],
+    [{ beta1: "1" }, "--beta1 expects a number at least 0 and below 1, got 1."],
+    [{ ngf: "1.5" }, "--ngf expects a whole number from 1 to 1024, got 1.5."],
+    [{ print_freq: 0 }, "--print_freq expects a whole number at least 1, got 0."],
+    [{ norm: "layer" }, '--norm expects one of batch, instance, none, got "layer".'],
+    [{ no_flip: "maybe" }, '--no_flip expects true or false, got "maybe".'],
+    [{ name: "../up" }, '--name expects text that matches ^[\\w][\\w.-]*$, got "../up".'],
+  ])("refuses %j", (flags, message) => {
+    expect(failure({ model: "pix2pix", ...flags })).toBe(`E_OPTION: ${message}`);
+  });
+});
+
+describe("conflicts", () => {
+  const cycle = { model: "cycle_gan" };
+  const pix = { model: "pix2pix" };
+  it.each([
+    [{ ...cycle, lambda_identity: 0.5, output_nc: 1 }, /lambda_identity 0.5 needs input_nc = output_nc/],
+    [{ ...pix, crop_size: 200 }, /unet_256 needs a crop_size that is a multiple of 256, got 200/],
+    [{ ...pix, crop_size: 64 }, /Use --crop_size 256 or --netG unet_64/],
+    [{ ...cycle, crop_size: 30 }, /resnet_9blocks needs a crop_size that is a multiple of 4/],
+    [{ ...cycle, crop_size: 512 }, /load_size 286 is smaller than crop_size 512/],
+    [{ ...pix, dataset_mode: "unaligned" }, /Use --model cycle_gan/],
+    [{ ...cycle, dataset_mode: "single" }, /has no target/],
+    [{ ...cycle, continue_train: true, overwrite: true }, /contradict/],
+    [{ ...cycle, n_epochs: 1, n_epochs_decay: 0, epoch_count: 5 }, /after the last epoch, 1/],
+  ])("refuses %j", (flags, message) => {
+    expect(failure(flags)).toMatch(/^E_OPTION_CONFLICT: /);
+    expect(failure(flags)).toMatch(message);
+  });
+
+  it("allows cycle_gan on aligned data", () => {
+    expect(resolveOptions({ flags: { ...cycle, dataset_mode: "aligned" } }).options.model).toBe("cycle_gan");
+  });
+
+  it("drops the preset's identity loss when the channels differ, and says so", () => {
+    const { options, origins, warnings } = resolveOptions({ flags: { ...cycle, output_nc: 1 } });
+    expect(options.lambda_identity).toBe(0);
+    expect(origins.lambda_identity).toBe("derived");
+    expect(warnings).toEqual(["lambda_identity is 0: the identity loss needs input_nc = output_nc."]);
+  });
+});
