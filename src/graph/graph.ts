@@ -40,16 +40,26 @@ export class Tensor {
  */
 export class Graph {
   private readonly known = new Map<string, Node>();
-  private readonly scopes: string[] = [];
+  private scopes: readonly string[] = [];
   private count = 0;
 
   /** Runs `build` with `name` appended to the scope of all nodes that it makes. */
   scope<T>(name: string, build: () => T): T {
-    this.scopes.push(name);
+    return this.withScopes([...this.scopes, name], build);
+  }
+
+  /** Runs `build` with `path` (`/`-separated) as the whole scope. */
+  scopeAt<T>(path: string, build: () => T): T {
+    return this.withScopes([path], build);
+  }
+
+  private withScopes<T>(scopes: readonly string[], build: () => T): T {
+    const outer = this.scopes;
+    this.scopes = scopes;
     try {
       return build();
     } finally {
-      this.scopes.pop();
+      this.scopes = outer;
     }
   }
 

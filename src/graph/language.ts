@@ -33,9 +33,19 @@ export function constantValue(x: Tensor): number | undefined {
 }
 
 function operands(a: Operand, b: Operand): [Tensor, Tensor] {
-  if (typeof a !== "number") return [a, typeof b === "number" ? constant(a.graph, b) : b];
-  if (typeof b === "number") throw new TypeError("At least one operand must be a tensor.");
-  return [constant(b.graph, a), b];
+  if (typeof a === "number") {
+    if (typeof b === "number") throw new TypeError("At least one operand must be a tensor.");
+    return [constant(b.graph, a), b];
+  }
+  if (typeof b === "number") return [a, constant(a.graph, b)];
+  return [withoutBroadcast(a, b), withoutBroadcast(b, a)];
+}
+
+/** x before its broadcast, where the other operand broadcasts it all the same. */
+function withoutBroadcast(x: Tensor, other: Tensor): Tensor {
+  return x.node.op === "broadcast" && sameShape(x.shape, other.shape) && other.node.op !== "broadcast"
+    ? x.node.inputs[0]!
+    : x;
 }
 
 const isNumber = (x: Tensor, value: number): boolean => constantValue(x) === value;

@@ -1,0 +1,69 @@
+import { PixcycleError } from "../errors.js";
+import { type Tensor, topologicalOrder } from "../graph/graph.js";
+import type { Shape } from "../graph/shape.js";
+import { OnnxEmitter } from "./emitter.js";
+import { lowerNode } from "./lowerings.js";
+import { encodeOnnxModel, type OnnxValue } from "./model.js";
+
+/** An ONNX model made from a graph, and what it takes and gives. */
+export interface CompiledGraph {
+  readonly bytes: Uint8Array;
+  /** Only the inputs that the outputs depend on. */
+  readonly inputs: ReadonlyMap<string, Shape>;
+  readonly outputs: ReadonlyMap<string, Shape>;
+  readonly nodeCount: number;
+}
+
+/**
+ * Lowers everything that the named outputs depend on to one ONNX model (opset 20, float32).
+ * @throws PixcycleError `E_GRAPH` when two different inputs share a name or an output is a condition.
+ */
+export function compileToOnnx(
+  outputs: Readonly<Record<string, Tensor>>,
+  options: { readonly name?: string; readonly metadata?: Readonly<Record<string, string>> } = {},
+): CompiledGraph {
+  const emitter = new OnnxEmitter();
+  const names = new Map<Tensor, string>();
+  const inputs = new Map<string, Shape>();
+  for (const node of topologicalOrder(Object.values(outputs))) {
+    if (node.op === "input") {
+      const { name, shape } = node.attributes;
+      if (inputs.has(name)) throw new PixcycleError("E_GRAPH", `Two inputs are named ${name}.`);
+      inputs.set(name, shape);
+      names.set(node.outputs[0]!, name);
+      continue;
+    }
+    const lowered = lowerNode(
+      emitter,
+      node,
+      node.inputs.map((input) => names.get(input)!),
+    );
+    node.outputs.forEach((output, i) => {
+      names.set(output, lowered[i]!);
+    });
+  }
+  const results = new Map<string, Shape>();
+  for (const [name, tensor] of Object.entries(outputs)) {
+    if (tensor.dtype !== "float32")
+      throw new PixcycleError("E_GRAPH", `Output ${name} is a condition, not a number.`);
+    emitter.nodes.push({
+      opType: "Identity",
+      name: `output/${name}`,
+      inputs: [names.get(tensor)!],
+      outputs: [`out:${name}`],
+      attributes: {},
+    });
+    results.set(name, tensor.shape);
+  }
+  const values = (shapes: ReadonlyMap<string, Shape>, prefix: string): OnnxValue[] =>
+    [...shapes].map(([name, shape]) => ({ name: `${prefix}${name}`, shape }));
+  const bytes = encodeOnnxModel({
+    name: options.name ?? "graph",
+    nodes: emitter.nodes,
+    initializers: emitter.initializers,
+    inputs: values(inputs, ""),
+    outputs: values(results, "out:"),
+    ...(options.metadata && { metadata: options.metadata }),
+  });
+  return { bytes, inputs, outputs: results, nodeCount: emitter.nodes.length };
+}

@@ -1,0 +1,99 @@
+import type { OnnxAttribute, OnnxInitializer, OnnxNode } from "./model.js";
+
+/**
+ * Collects ONNX nodes. Equal nodes and equal small constants are made once, so that work which several lowerings
+ * need (a flipped kernel, a padded image) is done once per run.
+ */
+export class OnnxEmitter {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers: OnnxInitializer[] = [];
+  private readonly known = new Map<string, readonly string[]>();
+  private scope = "";
+
+  /** Nodes made from now on are named after this scope; profiles show it. */
+  at(scope: string): void {
+    this.scope = scope;
+  }
+
+  /** Adds a node and returns the names of its outputs. An empty input name leaves an optional input out. */
+  node(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+    outputCount = 1,
+  ): readonly string[] {
+    const key = `${opType}|${inputs.join(",")}|${JSON.stringify(attributes)}`;
+    const found = this.known.get(key);
+    if (found) return found;
+    const id = this.nodes.length;
+    const outputs = Array.from({ length: outputCount }, (_, i) => (i === 0 ? `v${id}` : `v${id}.${i}`));
+    this.nodes.push({ opType, name: `${this.scope}/${opType}#${id}`, inputs, outputs, attributes });
+    this.known.set(key, outputs);
+    return outputs;
+  }
+
+  /** A node with one output. */
+  one(
+    opType: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, OnnxAttribute>> = {},
+  ): string {
+    return this.node(opType, inputs, attributes)[0]!;
+  }
+
+  /** An int64 vector constant: shapes, axes, bounds. */
+  ints(values: readonly number[]): string {
+    return this.constant(`i:${values.join(",")}`, [values.length], () => BigInt64Array.from(values, BigInt));
+  }
+
+  /** A float constant; `key` names its content when it is long. */
+  floats(
+    values: Float32Array,
+    shape: readonly number[],
+    key = Array.from(new Uint32Array(values.slice().buffer)).join(","),
+  ): string {
+    return this.constant(`f:${shape.join("x")}:${key}`, shape, () => values);
+  }
+
+  private constant(key: string, shape: readonly number[], data: () => Float32Array | BigInt64Array): string {
+    const found = this.known.get(key);
+    if (found) return found[0]!;
+    const name = `c${this.initializers.length}`;
+    this.initializers.push({ name, shape, data: data() });
+    this.known.set(key, [name]);
+    return name;
+  }
+
+  reshape(x: string, shape: readonly number[]): string {
+    return this.one("Reshape", [x, this.ints(shape)]);
+  }
+
+  transpose(x: string, perm: readonly number[]): string {
+    return perm.every((axis, i) => axis === i) ? x : this.one("Transpose", [x], { perm });
+  }
+
+  /** Zero padding; `before` and `after` have one entry per axis. */
+  pad(
+    x: string,
+    before: readonly number[],
+    after: readonly number[],
+    mode: "constant" | "reflect" = "constant",
+  ): string {
+    const nothing = [...before, ...after].every((n) => n === 0);
+    return nothing ? x : this.one("Pad", [x, this.ints([...before, ...after])], { mode });
+  }
+
+  /** Elements from start to end of one axis; a negative step reverses (then end may be −∞ as `reverseEnd`). */
+  slice(x: string, axis: number, start: number, end: number, step = 1): string {
+    return this.one("Slice", [x, this.ints([start]), this.ints([end]), this.ints([axis]), this.ints([step])]);
+  }
+
+  /** Reverses the order along one axis. */
+  reverse(x: string, axis: number): string {
+    return this.slice(x, axis, -1, Number.MIN_SAFE_INTEGER, -1);
+  }
+
+  concat(parts: readonly string[], axis: number): string {
+    return parts.length === 1 ? parts[0]! : this.one("Concat", parts, { axis });
+  }
+}

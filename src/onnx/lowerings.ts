@@ -1,0 +1,103 @@
+import type { Node } from "../graph/graph.js";
+import type { OpAttributes, OpName } from "../graph/ops.js";
+import type { Shape } from "../graph/shape.js";
+import type { OnnxEmitter } from "./emitter.js";
+import { lowerConv, lowerConvTranspose, lowerConvWeightGradient } from "./lower-conv.js";
+import {
+  lowerNormalize,
+  lowerPadZero,
+  lowerReflectPad,
+  lowerReflectPadAdjoint,
+  lowerSlice,
+  lowerUpsampleNearest,
+} from "./lower-spatial.js";
+
+/** What a lowering sees of its node: the names of its inputs, and their and its first output's shapes. */
+interface LoweringContext<K extends OpName> {
+  readonly attributes: OpAttributes[K];
+  readonly inputs: readonly string[];
+  readonly shapes: readonly Shape[];
+  readonly output: Shape;
+}
+
+/** Emits the ONNX nodes of one operation and returns the names of its outputs. */
+type Lowering<K extends OpName> = (e: OnnxEmitter, node: LoweringContext<K>) => string | string[];
+
+const simple =
+  (opType: string) =>
+  (e: OnnxEmitter, { inputs }: { readonly inputs: readonly string[] }): string =>
+    e.one(opType, inputs);
+
+const reduce =
+  (opType: "ReduceSum" | "ReduceMean"): Lowering<"reduceSum" | "reduceMean"> =>
+  (e, { attributes: { axes }, inputs, shapes: [x] }) =>
+    e.one(opType, [inputs[0]!, e.ints(axes.filter((axis) => x![axis] !== 1))], { keepdims: 1 });
+
+/** How every operation becomes ONNX, in one table. Inputs are named by the compiler. */
+export const LOWERINGS: { readonly [K in Exclude<OpName, "input">]: Lowering<K> } = {
+  constant: (e, { attributes: { shape, data } }) => e.floats(data, shape),
+
+  neg: simple("Neg"),
+  exp: simple("Exp"),
+  log: simple("Log"),
+  sqrt: simple("Sqrt"),
+  reciprocal: simple("Reciprocal"),
+  abs: simple("Abs"),
+  sign: simple("Sign"),
+  tanh: simple("Tanh"),
+  sigmoid: simple("Sigmoid"),
+  softplus: simple("Softplus"),
+  relu: simple("Relu"),
+  leakyRelu: (e, { attributes: { slope }, inputs }) =>
+    e.one("LeakyRelu", inputs, { alpha: { float: slope } }),
+  stopGradient: (_, { inputs }) => inputs[0]!,
+
+  add: simple("Add"),
+  sub: simple("Sub"),
+  mul: simple("Mul"),
+  div: simple("Div"),
+  greater: simple("Greater"),
+  select: simple("Where"),
+
+  reduceSum: reduce("ReduceSum"),
+  reduceMean: reduce("ReduceMean"),
+  broadcast: (e, { attributes: { shape }, inputs }) => e.one("Expand", [inputs[0]!, e.ints(shape)]),
+  reshape: (e, { attributes: { shape }, inputs }) => e.reshape(inputs[0]!, shape),
+  transpose: (e, { attributes: { perm }, inputs }) => e.transpose(inputs[0]!, perm),
+  slice: (e, { attributes, inputs, shapes }) => lowerSlice(e, inputs[0]!, attributes, shapes[0]!),
+  padZero: (e, { attributes, inputs, shapes }) => lowerPadZero(e, inputs[0]!, attributes, shapes[0]!),
+  reflectPad: (e, { attributes, inputs, output }) =>
+    lowerReflectPad(e, inputs[0]!, attributes, output.length),
+  reflectPadAdjoint: (e, { attributes, inputs, shapes }) =>
+    lowerReflectPadAdjoint(e, inputs[0]!, attributes, shapes[0]!),
+  concat: (e, { attributes: { axis }, inputs }) => e.concat(inputs, axis),
+  upsampleNearest: (e, { attributes: { scale }, inputs, output }) =>
+    lowerUpsampleNearest(e, inputs[0]!, scale, output.length),
+
+  matmul: (e, { attributes: { transposeA, transposeB }, inputs: [a, b], shapes, output }) => {
+    if (output.length === 2)
+      return e.one("Gemm", [a!, b!], { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 });
+    const swap = (x: string, shape: Shape): string =>
+      e.transpose(
+        x,
+        shape.map((_, axis) => (axis < shape.length - 2 ? axis : 2 * shape.length - 3 - axis)),
+      );
+    return e.one("MatMul", [transposeA ? swap(a!, shapes[0]!) : a!, transposeB ? swap(b!, shapes[1]!) : b!]);
+  },
+  conv2d: (e, { attributes, inputs, shapes }) => lowerConv(e, inputs, attributes, shapes[1]!),
+  convTranspose2d: (e, { attributes, inputs, shapes }) =>
+    lowerConvTranspose(e, inputs, attributes, shapes[0]!, shapes[1]!),
+  convWeightGradient: (e, { attributes, inputs, shapes }) =>
+    lowerConvWeightGradient(e, inputs[0]!, inputs[1]!, attributes, shapes[0]!, shapes[1]!),
+  normalize: (e, { attributes, inputs, shapes }) => lowerNormalize(e, inputs[0]!, attributes, shapes[0]!),
+};
+
+/** Lowers one node, given the ONNX names of its inputs. */
+export function lowerNode(e: OnnxEmitter, node: Node, inputs: readonly string[]): string[] {
+  if (node.op === "input") throw new TypeError("Inputs are named, not lowered.");
+  e.at(node.scope);
+  const lowering = LOWERINGS[node.op] as Lowering<OpName>;
+  const shapes = node.inputs.map((input) => input.shape);
+  const names = lowering(e, { attributes: node.attributes, inputs, shapes, output: node.outputs[0]!.shape });
+  return typeof names === "string" ? [names] : names;
+}
