@@ -1,0 +1,100 @@
+import type { ConvAttributes } from "../ops.js";
+import { elements, type Shape, stridesOf } from "../shape.js";
+import { broadcastPositions, gather } from "./positions.js";
+import type { Kernel, Value } from "./value.js";
+
+/** Matrix products and convolutions: everything that is linear in each of two inputs. */
+
+const matmul: Kernel<"matmul"> = ({ transposeA, transposeB }, inputs, [shape]) => {
+  const [a, b] = inputs as [Value, Value];
+  const [rows, columns] = shape!.slice(-2) as [number, number];
+  const inner = a.shape.at(transposeA ? -2 : -1)!;
+  const [aRow, aInner] = transposeA ? [1, rows] : [inner, 1];
+  const [bInner, bColumn] = transposeB ? [1, inner] : [columns, 1];
+  const product = new Float64Array(elements(shape!));
+  for (let i = 0; i < product.length; i++) {
+    const column = i % columns;
+    const row = Math.floor(i / columns) % rows;
+    const matrix = Math.floor(i / (columns * rows));
+    const [aStart, bStart] = [matrix * rows * inner, matrix * inner * columns];
+    for (let k = 0; k < inner; k++) {
+      product[i]! +=
+        a.data[aStart + row * aRow + k * aInner]! * b.data[bStart + k * bInner + column * bColumn]!;
+    }
+  }
+  return [product];
+};
+
+type Visit = (x: number, w: number, y: number) => void;
+
+/**
+ * Visits the positions of every product x · w that a convolution of images x [N, C, H, W] with w [O, C, kh, kw]
+ * sums into an element of y [N, O, H′, W′].
+ */
+function forEachProduct(
+  { stride, padding }: ConvAttributes,
+  [xShape, wShape, yShape]: readonly [Shape, Shape, Shape],
+  visit: Visit,
+): void {
+  const [height, width] = xShape.slice(2) as [number, number];
+  const [outputs, channels, kh, kw] = wShape as [number, number, number, number];
+  const [batch, , rows, columns] = yShape as [number, number, number, number];
+  const [xStrides, yStrides] = [stridesOf(xShape), stridesOf(yShape)];
+  for (let n = 0; n < batch; n++) {
+    for (let o = 0; o < outputs; o++) {
+      for (let c = 0; c < channels; c++) {
+        for (let i = 0; i < kh; i++) {
+          for (let j = 0; j < kw; j++) {
+            const w = ((o * channels + c) * kh + i) * kw + j;
+            for (let row = 0; row < rows; row++) {
+              const h = row * stride + i - padding.top;
+              if (h < 0 || h >= height) continue;
+              const xRow = n * xStrides[0]! + c * xStrides[1]! + h * width;
+              const yRow = n * yStrides[0]! + o * yStrides[1]! + row * columns;
+              for (let column = 0; column < columns; column++) {
+                const v = column * stride + j - padding.left;
+                if (v >= 0 && v < width) visit(xRow + v, w, yRow + column);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** The bias of every channel on all its pixels, or zeros. */
+function biasImages(shape: Shape, bias: Value | undefined): Float64Array {
+  return bias
+    ? gather(bias.data, broadcastPositions([shape[1]!, 1, 1], shape))
+    : new Float64Array(elements(shape));
+}
+
+const conv2d: Kernel<"conv2d"> = (attributes, inputs, [shape]) => {
+  const [x, w, bias] = inputs as [Value, Value, Value?];
+  const result = biasImages(shape!, bias);
+  forEachProduct(attributes, [x.shape, w.shape, shape!], (xAt, wAt, yAt) => {
+    result[yAt]! += x.data[xAt]! * w.data[wAt]!;
+  });
+  return [result];
+};
+
+const convTranspose2d: Kernel<"convTranspose2d"> = (attributes, inputs, [shape]) => {
+  const [y, w, bias] = inputs as [Value, Value, Value?];
+  const result = biasImages(shape!, bias);
+  forEachProduct(attributes, [shape!, w.shape, y.shape], (xAt, wAt, yAt) => {
+    result[xAt]! += y.data[yAt]! * w.data[wAt]!;
+  });
+  return [result];
+};
+
+const convWeightGradient: Kernel<"convWeightGradient"> = (attributes, inputs, [shape]) => {
+  const [x, dy] = inputs as [Value, Value];
+  const result = new Float64Array(elements(shape!));
+  forEachProduct(attributes, [x.shape, shape!, dy.shape], (xAt, wAt, yAt) => {
+    result[wAt]! += x.data[xAt]! * dy.data[yAt]!;
+  });
+  return [result];
+};
+
+export const productKernels = { matmul, conv2d, convTranspose2d, convWeightGradient };
