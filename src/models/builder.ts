@@ -1,0 +1,174 @@
+import { gradients } from "../autodiff/gradients.js";
+import { PixcycleError } from "../errors.js";
+import { Graph, type Tensor } from "../graph/graph.js";
+import { add, constant, input, matmul, reshape, stopGradient } from "../graph/language.js";
+import type { Network } from "../networks/registry.js";
+import { type AdamOptions, adamUpdate } from "../nn/adam.js";
+import { NetworkState } from "../nn/forward.js";
+import { optimizerInputs, type PoolUse, SCALAR, type StepProgram } from "./program.js";
+
+/** The whole step in one program, or one of its phases alone (the earlier ones having been applied already). */
+export type Part = "whole" | { readonly phase: number };
+
+/** What a model writes its training step with. */
+export class StepBuilder {
+  readonly graph = new Graph();
+  private readonly states = new Map<string, NetworkState>();
+  private readonly losses = new Map<string, Tensor>();
+  private readonly visuals = new Map<string, Tensor>();
+  private readonly optimizers: {
+    name: string;
+    gradients: Map<string, Tensor>;
+    updated: Map<string, Tensor>;
+  }[] = [];
+  private readonly pools: PoolUse[] = [];
+  private phase = 0;
+
+  constructor(
+    networks: readonly Network[],
+    private readonly part: Part,
+    private readonly adam: AdamOptions,
+  ) {
+    for (const network of networks)
+      this.states.set(network.name, new NetworkState(this.graph, network.name, "train"));
+  }
+
+  private get active(): boolean {
+    return this.part === "whole" || this.part.phase === this.phase;
+  }
+
+  private state(network: Network): NetworkState {
+    return this.states.get(network.name)!;
+  }
+
+  /** A training image batch, NCHW in [−1, 1]. */
+  image(name: string, shape: readonly number[]): Tensor {
+    return input(this.graph, name, shape);
+  }
+
+  /** Runs a network; `pass` names the result, such as `fake_B`. */
+  run(network: Network, x: Tensor, pass: string): Tensor {
+    const state = this.state(network);
+    return state.call(pass, () => network.forward(state, x));
+  }
+
+  /** Reports a scalar. */
+  loss(name: string, value: Tensor): void {
+    if (this.active) this.losses.set(name, value);
+  }
+
+  /** Reports images. */
+  visual(name: string, images: Tensor): void {
+    if (this.active) this.visuals.set(name, images);
+  }
+
+  /** What the discriminator sees of these fakes: some of them may come from the pool. No gradient passes. */
+  pooled(name: string, fakes: Tensor, size: number): Tensor {
+    const detached = stopGradient(fakes);
+    if (size === 0) return detached;
+    const [batch] = fakes.shape as [number];
+    const mixInput = `${name}/mix`;
+    const pooledInput = `${name}/pooled`;
+    if (this.active) this.pools.push({ name, fakes, mixInput, pooledInput });
+    const mix = input(this.graph, mixInput, [batch, batch]);
+    const mixed = reshape(matmul(mix, reshape(detached, [batch, fakes.size / batch])), fakes.shape);
+    return add(mixed, input(this.graph, pooledInput, fakes.shape));
+  }
+
+  /**
+   * Minimises each loss over the parameters of its networks with one Adam. Networks run after this see the updated
+   * parameters if `visible`; otherwise the update is the host's affair.
+   */
+  optimize(
+    name: string,
+    objectives: readonly (readonly [loss: Tensor, networks: readonly Network[]])[],
+    visible = false,
+  ): void {
+    const all = new Map<string, Tensor>();
+    const updated = new Map<string, Tensor>();
+    for (const [loss, networks] of objectives) {
+      const owned = networks.flatMap((network) =>
+        [...this.state(network).parameters()].map(([parameter, value]) => ({ network, parameter, value })),
+      );
+      const found = gradients(
+        loss,
+        owned.map(({ value }) => value),
+      );
+      owned.forEach(({ network, parameter }, i) => {
+        const key = `${network.name}/${parameter}`;
+        if (all.has(key)) throw new PixcycleError("E_GRAPH", `Optimizer ${name} has two losses for ${key}.`);
+        all.set(key, found[i]!);
+      });
+      // Without the whole step in one graph the host applies the update before the next phase.
+      if (visible && this.part === "whole") {
+        owned.forEach(({ network, parameter, value }, i) => {
+          this.update(name, network, parameter, value, found[i]!, updated);
+        });
+      }
+    }
+    if (this.active) this.optimizers.push({ name, gradients: all, updated });
+  }
+
+  private update(
+    name: string,
+    network: Network,
+    parameter: string,
+    value: Tensor,
+    gradient: Tensor,
+    updated: Map<string, Tensor>,
+  ): void {
+    const key = `${network.name}/${parameter}`;
+    const { firstMoment, secondMoment, stepSize, secondCorrection } = optimizerInputs;
+    this.graph.scopeAt(`optimizer_${name}/${key}`, () => {
+      const m = firstMoment(name, key);
+      const v = secondMoment(name, key);
+      const next = adamUpdate(
+        {
+          parameter: value,
+          firstMoment: input(this.graph, m, value.shape),
+          secondMoment: input(this.graph, v, value.shape),
+        },
+        gradient,
+        this.adam,
+        {
+          stepSize: input(this.graph, stepSize(name), SCALAR),
+          secondCorrection: input(this.graph, secondCorrection(name), SCALAR),
+        },
+      );
+      updated.set(key, next.parameter).set(m, next.firstMoment).set(v, next.secondMoment);
+      this.state(network).setParameter(parameter, next.parameter);
+    });
+  }
+
+  /** What follows belongs to the next phase: when phases run apart, it starts after the updates so far. */
+  nextPhase(): void {
+    this.phase++;
+    if (this.part === "whole") return;
+    if (this.part.phase === this.phase) for (const state of this.states.values()) state.startPhase();
+  }
+
+  finish(): StepProgram {
+    const states = [...this.states];
+    const named = <T>(pick: (state: NetworkState) => ReadonlyMap<string, T>): Map<string, T> =>
+      new Map(
+        states.flatMap(([network, state]) =>
+          [...pick(state)].map(([name, value]) => [`${network}/${name}`, value] as const),
+        ),
+      );
+    const buffers = named((state) => state.updatedBuffers());
+    return {
+      losses: this.losses,
+      visuals: this.visuals,
+      optimizers: this.optimizers,
+      pools: this.pools,
+      dropoutMasks: states.flatMap(([, state]) => state.masks),
+      buffers,
+      counters: named((state) => state.counterIncrements()),
+    };
+  }
+
+  /** A scalar zero, for losses that are switched off. */
+  zero(): Tensor {
+    return constant(this.graph, 0);
+  }
+}

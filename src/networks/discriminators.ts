@@ -1,0 +1,63 @@
+import type { Tensor } from "../graph/graph.js";
+import { leakyRelu } from "../graph/language.js";
+import type { NetworkState } from "../nn/forward.js";
+import { conv, type NormKind, norm } from "../nn/layers.js";
+
+export interface DiscriminatorOptions {
+  readonly filters: number;
+  readonly norm: NormKind;
+}
+
+const SLOPE = 0.2;
+
+/**
+ * PatchGAN (Isola et al., 2017): x [N, C, H, W] → one logit per patch. With 3 layers a logit sees 70×70 pixels and
+ * 256×256 gives 30×30 logits.
+ */
+export function patchGan(
+  state: NetworkState,
+  x: Tensor,
+  options: DiscriminatorOptions & { readonly layers: number },
+): Tensor {
+  const { filters, layers } = options;
+  const { graph } = state;
+  const bias = options.norm === "instance";
+  let features = graph.scope("layer1", () =>
+    leakyRelu(
+      conv(state, "model.0", x, { out: filters, kernel: 4, stride: 2, padding: 1, bias: true }),
+      SLOPE,
+    ),
+  );
+  for (let n = 1; n <= layers; n++) {
+    const position = 3 * n - 1;
+    features = graph.scope(`layer${n + 1}`, () => {
+      const layer = {
+        out: filters * Math.min(2 ** n, 8),
+        kernel: 4,
+        stride: n < layers ? 2 : 1,
+        padding: 1,
+        bias,
+      };
+      return leakyRelu(
+        norm(state, `model.${position + 1}`, conv(state, `model.${position}`, features, layer), options.norm),
+        SLOPE,
+      );
+    });
+  }
+  return graph.scope("logits", () =>
+    conv(state, `model.${3 * layers + 2}`, features, { out: 1, kernel: 4, padding: 1, bias: true }),
+  );
+}
+
+/** PixelGAN (Isola et al., 2017): one logit per pixel, from 1×1 convolutions. */
+export function pixelGan(state: NetworkState, x: Tensor, options: DiscriminatorOptions): Tensor {
+  const { filters } = options;
+  const bias = options.norm === "instance";
+  const first = leakyRelu(conv(state, "net.0", x, { out: filters, kernel: 1, bias: true }), SLOPE);
+  const second = conv(state, "net.2", first, { out: filters * 2, kernel: 1, bias });
+  return conv(state, "net.5", leakyRelu(norm(state, "net.3", second, options.norm), SLOPE), {
+    out: 1,
+    kernel: 1,
+    bias,
+  });
+}

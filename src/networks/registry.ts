@@ -1,0 +1,88 @@
+import { Graph, type Tensor } from "../graph/graph.js";
+import { constant } from "../graph/language.js";
+import { type Mode, NetworkState } from "../nn/forward.js";
+import type { StateSpec } from "../nn/state.js";
+import type { NetworkOptions } from "../options/schema.js";
+import { patchGan, pixelGan } from "./discriminators.js";
+import { resnet } from "./resnet.js";
+import { unet } from "./unet.js";
+
+export type GeneratorName = NetworkOptions["netG"];
+export type DiscriminatorName = NetworkOptions["netD"];
+
+/** A network of a model: its name in checkpoints, its input's channels, and how it runs. */
+export interface Network {
+  /** `net_G`, `net_D`, `net_G_A`, … */
+  readonly name: string;
+  readonly inputChannels: number;
+  /** Height and width of an input must be multiples of this. */
+  readonly divisor: number;
+  /** The smallest height and width that it can be run on. */
+  readonly minimumSize: number;
+  readonly forward: (state: NetworkState, x: Tensor) => Tensor;
+}
+
+const UNET_DOWNS = { unet_64: 6, unet_128: 7, unet_256: 8 } as const;
+const RESNET_BLOCKS = { resnet_6blocks: 6, resnet_9blocks: 9 } as const;
+
+const isUnet = (name: GeneratorName): name is keyof typeof UNET_DOWNS => name in UNET_DOWNS;
+
+/** What the input's sides of a generator must be multiples of. */
+export const generatorDivisor = (name: GeneratorName): number => (isUnet(name) ? 2 ** UNET_DOWNS[name] : 4);
+
+/** A generator by its option names, mapping `inputChannels` to `outputChannels`. */
+export function generator(
+  name: string,
+  options: NetworkOptions,
+  inputChannels: number,
+  outputChannels: number,
+): Network {
+  const { netG, norm, upsample } = options;
+  const shared = { outputChannels, filters: options.ngf, norm, dropout: !options.no_dropout, upsample };
+  const forward = isUnet(netG)
+    ? (state: NetworkState, x: Tensor) => unet(state, x, { ...shared, downs: UNET_DOWNS[netG] })
+    : (state: NetworkState, x: Tensor) => resnet(state, x, { ...shared, blocks: RESNET_BLOCKS[netG] });
+  const divisor = generatorDivisor(netG);
+  // A ResNet mirrors 3 pixels at full size and 1 at a quarter of it.
+  return { name, inputChannels, divisor, minimumSize: isUnet(netG) ? divisor : 8, forward };
+}
+
+/** A discriminator by its option names. */
+export function discriminator(name: string, options: NetworkOptions, inputChannels: number): Network {
+  const shared = { filters: options.ndf, norm: options.norm };
+  if (options.netD === "pixel") {
+    return {
+      name,
+      inputChannels,
+      divisor: 1,
+      minimumSize: 1,
+      forward: (state, x) => pixelGan(state, x, shared),
+    };
+  }
+  const layers = options.netD === "basic" ? 3 : options.n_layers_D;
+  return {
+    name,
+    inputChannels,
+    divisor: 1,
+    // After the halvings, two 4×4 convolutions with padding 1 shrink the image by 1 each.
+    minimumSize: 3 * 2 ** layers,
+    forward: (state, x) => patchGan(state, x, { ...shared, layers }),
+  };
+}
+
+/** The state dict of a network: names, roles, shapes and starting values, in the order of first use. */
+export function describeNetwork(network: Network, mode: Mode = "train"): StateSpec[] {
+  const graph = new Graph();
+  const state = new NetworkState(graph, network.name, mode);
+  const size = Math.ceil(network.minimumSize / network.divisor) * network.divisor;
+  state.call("describe", () =>
+    network.forward(state, constant(graph, 0, [1, network.inputChannels, size, size])),
+  );
+  return [...state.specs.values()];
+}
+
+/** Trained numbers of a network. */
+export function parameterCount(network: Network): number {
+  const trained = describeNetwork(network).filter((spec) => spec.role === "parameter");
+  return trained.reduce((sum, { shape }) => sum + shape.reduce((product, extent) => product * extent, 1), 0);
+}

@@ -1,0 +1,71 @@
+import type { Tensor } from "../graph/graph.js";
+import { concat, leakyRelu, relu, tanh } from "../graph/language.js";
+import type { NetworkState } from "../nn/forward.js";
+import { conv, convTranspose, dropout, type NormKind, norm, resizeConv } from "../nn/layers.js";
+
+export interface UnetOptions {
+  readonly outputChannels: number;
+  /** Filters of the outermost level; inner ones have 2, 4 and 8 times as many. */
+  readonly filters: number;
+  /** How often the image is halved: 8 for unet_256. The image's sides are multiples of 2 to this power. */
+  readonly downs: number;
+  readonly norm: NormKind;
+  readonly dropout: boolean;
+  readonly upsample: "deconv" | "resize-conv";
+}
+
+/**
+ * The U-Net generator of pix2pix (Isola et al., 2017): x [N, C, H, W] → [N, out, H, W] in (−1, 1).
+ * State-dict names are those of the reference implementation's nested modules.
+ */
+export function unet(state: NetworkState, x: Tensor, options: UnetOptions): Tensor {
+  return level(state, x, options, 1, "model");
+}
+
+const filtersAt = ({ filters }: UnetOptions, depth: number): number =>
+  filters * Math.min(2 ** (depth - 1), 8);
+
+/** One level and all inside it. Level 1 is the outermost; `prefix` is its module path. */
+function level(state: NetworkState, x: Tensor, options: UnetOptions, depth: number, prefix: string): Tensor {
+  const outermost = depth === 1;
+  const innermost = depth === options.downs;
+  // Positions inside the level's module: the outermost has no activation in front and no norm after its convolutions.
+  const at = (position: number): string => `${prefix}.model.${position}`;
+  const [down, downNorm, inside, up, upNorm] = (
+    outermost ? [0, 0, 1, 3, 0] : innermost ? [1, 0, 0, 3, 4] : [1, 2, 3, 5, 6]
+  ).map(at) as [string, string, string, string, string];
+  const bias = options.norm === "instance";
+
+  const halved = state.graph.scope(`down${depth}`, () => {
+    const features = conv(state, down, outermost ? x : leakyRelu(x, 0.2), {
+      out: filtersAt(options, depth),
+      kernel: 4,
+      stride: 2,
+      padding: 1,
+      bias,
+    });
+    return outermost || innermost ? features : norm(state, downNorm, features, options.norm);
+  });
+  const inner = innermost ? halved : level(state, halved, options, depth + 1, inside);
+  return state.graph.scope(`up${depth}`, () => {
+    const out = outermost ? options.outputChannels : filtersAt(options, depth - 1);
+    const enlarged = enlarge(state, up, relu(inner), options, { out, bias: outermost || bias });
+    if (outermost) return tanh(enlarged);
+    const normed = norm(state, upNorm, enlarged, options.norm);
+    // The reference drops out in the ngf·8 levels between the innermost one and the outer four.
+    const drops = options.dropout && !innermost && depth > 4;
+    return concat([x, drops ? dropout(state, `${prefix}.model.7`, normed) : normed], 1);
+  });
+}
+
+function enlarge(
+  state: NetworkState,
+  name: string,
+  x: Tensor,
+  { upsample }: UnetOptions,
+  layer: { out: number; bias: boolean },
+): Tensor {
+  return upsample === "resize-conv"
+    ? resizeConv(state, name, x, layer)
+    : convTranspose(state, name, x, { ...layer, kernel: 4, stride: 2, padding: 1 });
+}

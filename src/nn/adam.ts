@@ -1,0 +1,69 @@
+import type { Tensor } from "../graph/graph.js";
+import { add, div, mul, sqrt, square, sub } from "../graph/language.js";
+
+/** Adam's constants (Kingma & Ba, 2015); β₂ is 0.999 in all reference implementations. */
+export interface AdamOptions {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+}
+
+/** Scalars of one update, which the host computes: they depend on the step number alone. */
+export interface AdamScalars<T> {
+  /** lr / (1 − β₁ᵗ) */
+  readonly stepSize: T;
+  /** 1 / √(1 − β₂ᵗ) */
+  readonly secondCorrection: T;
+}
+
+/** The scalars of update number `step`, counted from 1. */
+export function adamScalars(
+  { beta1, beta2 }: AdamOptions,
+  learningRate: number,
+  step: number,
+): AdamScalars<number> {
+  return { stepSize: learningRate / (1 - beta1 ** step), secondCorrection: 1 / Math.sqrt(1 - beta2 ** step) };
+}
+
+export interface AdamState<T> {
+  readonly parameter: T;
+  readonly firstMoment: T;
+  readonly secondMoment: T;
+}
+
+/**
+ * One Adam update inside a graph, in PyTorch's form:
+ * p − stepSize · m / (√v · secondCorrection + eps) with m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g².
+ */
+export function adamUpdate(
+  state: AdamState<Tensor>,
+  gradient: Tensor,
+  { beta1, beta2, eps }: AdamOptions,
+  { stepSize, secondCorrection }: AdamScalars<Tensor>,
+): AdamState<Tensor> {
+  const firstMoment = add(mul(state.firstMoment, beta1), mul(gradient, 1 - beta1));
+  const secondMoment = add(mul(state.secondMoment, beta2), mul(square(gradient), 1 - beta2));
+  const denominator = add(mul(sqrt(secondMoment), secondCorrection), eps);
+  return {
+    parameter: sub(state.parameter, mul(div(firstMoment, denominator), stepSize)),
+    firstMoment,
+    secondMoment,
+  };
+}
+
+/** The same update on plain arrays, in place. */
+export function adamUpdateInPlace(
+  { parameter, firstMoment, secondMoment }: AdamState<Float32Array>,
+  gradient: Float32Array,
+  { beta1, beta2, eps }: AdamOptions,
+  { stepSize, secondCorrection }: AdamScalars<number>,
+): void {
+  for (let i = 0; i < parameter.length; i++) {
+    const g = gradient[i]!;
+    const m = beta1 * firstMoment[i]! + (1 - beta1) * g;
+    const v = beta2 * secondMoment[i]! + (1 - beta2) * g * g;
+    firstMoment[i] = m;
+    secondMoment[i] = v;
+    parameter[i] = parameter[i]! - (stepSize * m) / (Math.sqrt(v) * secondCorrection + eps);
+  }
+}

@@ -1,0 +1,37 @@
+import type { NetworkOptions } from "../options/schema.js";
+import { RandomStream } from "../random/philox.js";
+import { orthogonal } from "./orthogonal.js";
+import type { StateSpec } from "./state.js";
+
+export type InitOptions = Pick<NetworkOptions, "init_type" | "init_gain">;
+
+/**
+ * The starting value of one tensor, as the reference's `init_weights` sets it, from the stream `init/<name>` of the seed.
+ * Fans are PyTorch's: fan_in = shape[1] · kh · kw, fan_out = shape[0] · kh · kw, for transposed convolutions too.
+ */
+export function initialValue(
+  spec: StateSpec,
+  name: string,
+  options: InitOptions,
+  seed: number,
+): Float32Array {
+  const values = new Float32Array(spec.shape.reduce((product, extent) => product * extent, 1));
+  const { initial } = spec;
+  if (initial.kind === "constant") return values.fill(initial.value);
+  const random = new RandomStream(seed, `init/${name}`);
+  if (initial.kind === "weight" && options.init_type === "orthogonal") {
+    return orthogonal(spec.shape, options.init_gain, random);
+  }
+  random.fillNormal(values);
+  const mean = initial.kind === "scale" ? 1 : 0;
+  const deviation = initial.kind === "scale" ? options.init_gain : standardDeviation(spec, options);
+  for (let i = 0; i < values.length; i++) values[i] = mean + deviation * values[i]!;
+  return values;
+}
+
+function standardDeviation({ shape }: StateSpec, { init_type, init_gain }: InitOptions): number {
+  const field = shape.slice(2).reduce((product, extent) => product * extent, 1);
+  const [fanIn, fanOut] = [shape[1]! * field, shape[0]! * field];
+  if (init_type === "xavier") return init_gain * Math.sqrt(2 / (fanIn + fanOut));
+  return init_type === "kaiming" ? Math.sqrt(2 / fanIn) : init_gain;
+}
