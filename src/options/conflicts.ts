@@ -11,6 +11,12 @@ export function checkConflicts(options: Options): void {
   if (options.continue_train && options.overwrite) {
     conflict("--continue_train and --overwrite contradict each other.", "Give one of them.");
   }
+  if (options.lr_policy === "cosine" && options.n_epochs === 0) {
+    conflict(
+      "lr_policy cosine needs n_epochs above 0: it is the length of its half wave.",
+      "Set --n_epochs.",
+    );
+  }
   if (options.n_epochs + options.n_epochs_decay < options.epoch_count && options.max_steps === 0) {
     const last = options.n_epochs + options.n_epochs_decay;
     conflict(`epoch_count ${options.epoch_count} is after the last epoch, ${last}.`, "Raise --n_epochs.");

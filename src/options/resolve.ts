@@ -58,6 +58,13 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
   return { options, origins, warnings };
 }
 
+/** What file and flags set, checked, before any default; flags win. Throws as `resolveOptions` does. */
+export function givenOptions(sources: OptionSources): OptionValues {
+  const path = sources.file?.path;
+  const file = readValues(sources.file?.values ?? {}, (name) => `"${name}" in ${path}`, []);
+  return { ...file, ...readValues(sources.flags ?? {}, (name) => `--${name}`, []) };
+}
+
 /** Reads names and values as a person wrote them; text is converted to the option's type only where it must be. */
 function readValues(
   values: Readonly<Record<string, unknown>>,

@@ -1,0 +1,27 @@
+import type { Command } from "./command.js";
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the command's module; only the command that is run is loaded. */
+  load(): Promise<{ readonly command: Command }>;
+}
+
+/** Every command, in the order of `pixcycle --help`. A new command is a file in `commands/` and a line here. */
+export const registry: readonly CommandEntry[] = [
+  {
+    name: "train",
+    summary: "train pix2pix or CycleGAN on a folder of images",
+    load: () => import("./commands/train.js"),
+  },
+  {
+    name: "doctor",
+    summary: "check this machine: versions, providers, threads, memory, a small self test",
+    load: () => import("./commands/doctor.js"),
+  },
+  {
+    name: "completion",
+    summary: "print a completion script for bash, zsh or fish",
+    load: () => import("./commands/completion.js"),
+  },
+];

@@ -1,0 +1,63 @@
+/** Told to `onStart`. */
+export interface StartEvent {
+  /** Steps already trained: 0, or where a continued run stands. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly lastEpoch: number;
+  readonly batchesPerEpoch: number;
+  /** The step at which the training ends. */
+  readonly totalSteps: number;
+}
+
+/** Told to `onStep`, after every step. */
+export interface StepEvent {
+  /** Steps trained in all, with this one. */
+  readonly step: number;
+  readonly epoch: number;
+  /** Batches of the epoch trained, with this one. */
+  readonly batch: number;
+  readonly learningRate: number;
+  /** By the reference's names: `G_GAN`, `G_L1`, `D_real`, `D_fake`, or `G_A`, `D_A`, `cycle_A`, `idt_A`, … */
+  readonly losses: Readonly<Record<string, number>>;
+  readonly images: number;
+  /** Seconds of the step itself. */
+  readonly seconds: number;
+  /** Seconds it waited for its batch. */
+  readonly dataSeconds: number;
+}
+
+/** Told to `onEpochEnd`. */
+export interface EpochEvent {
+  readonly epoch: number;
+  readonly step: number;
+  /** The rate of the next epoch. */
+  readonly learningRate: number;
+  /** Mean distance to the truth on the validation images, where the schedule asks for it. */
+  readonly validation?: number;
+}
+
+/** Told to `onSample`: an image of inputs and outputs was written. */
+export interface SampleEvent {
+  readonly step: number;
+  readonly path: string;
+}
+
+/** Told to `onCheckpoint`: a checkpoint was written, whole. */
+export interface CheckpointEvent {
+  readonly step: number;
+  readonly epoch: number;
+  readonly path: string;
+  /** Kept for good, or removed when two newer ones exist. */
+  readonly kept: boolean;
+}
+
+/** Callbacks of a training. They are called in order, between steps; what they throw ends the training. */
+export interface TrainHooks {
+  onStart?(event: StartEvent): void;
+  onStep?(event: StepEvent): void;
+  onEpochEnd?(event: EpochEvent): void;
+  onSample?(event: SampleEvent): void;
+  onCheckpoint?(event: CheckpointEvent): void;
+  /** A line for the person: a warning, the memory estimate, what was found on resuming. */
+  onNotice?(line: string): void;
+}

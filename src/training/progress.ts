@@ -1,0 +1,100 @@
+import type { StartEvent, StepEvent, TrainHooks } from "./hooks.js";
+
+/** Where progress is written: a terminal whose last line is rewritten, or a stream of plain lines. */
+export interface ProgressSink {
+  readonly terminal: boolean;
+  /** Characters in a line of the terminal. */
+  readonly columns: number;
+  write(text: string): void;
+}
+
+const REDRAW_MS = 100;
+/** Weight of the newest step in the running mean of step times. */
+const SPEED_WEIGHT = 0.1;
+
+/**
+ * Callbacks that show a training's progress: epoch, step, losses, images/s, time left, memory.
+ * A terminal has one line that is rewritten; elsewhere there is a line every `printEvery` steps.
+ */
+export function progressHooks(sink: ProgressSink, printEvery: number): TrainHooks & { end(): void } {
+  let start: StartEvent | undefined;
+  let secondsPerStep: number | undefined;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  let openLine = false;
+
+  const closeLine = () => {
+    if (openLine) sink.write("\n");
+    openLine = false;
+  };
+  const printLine = (line: string) => {
+    if (openLine) sink.write("\r\x1b[K");
+    openLine = false;
+    sink.write(`${line}\n`);
+  };
+
+  return {
+    onStart(event) {
+      start = event;
+      const from = event.step === 0 ? "" : `, continuing after step ${event.step}`;
+      printLine(`training to step ${event.totalSteps}, ${event.batchesPerEpoch} steps an epoch${from}`);
+    },
+    onStep(event) {
+      const whole = event.seconds + event.dataSeconds;
+      secondsPerStep =
+        secondsPerStep === undefined ? whole : secondsPerStep + SPEED_WEIGHT * (whole - secondsPerStep);
+      const last = event.step === start?.totalSteps;
+      if (sink.terminal) {
+        if (performance.now() - drawnAt < REDRAW_MS && !last) return;
+        drawnAt = performance.now();
+        const line = progressLine(event, start, secondsPerStep, process.memoryUsage.rss());
+        sink.write(`\r${line.slice(0, sink.columns - 1)}\x1b[K`);
+        openLine = true;
+      } else if (event.step % printEvery === 0 || last) {
+        printLine(progressLine(event, start, secondsPerStep, process.memoryUsage.rss()));
+      }
+    },
+    onEpochEnd(event) {
+      closeLine();
+      if (event.validation !== undefined) {
+        printLine(`epoch ${event.epoch}: validation ${significant(event.validation)}`);
+      }
+    },
+    onSample: ({ path }) => printLine(`wrote ${path}`),
+    onCheckpoint: ({ path }) => printLine(`saved ${path}`),
+    onNotice: printLine,
+    end: closeLine,
+  };
+}
+
+/** One line: `epoch 3/200  step 812/54200  G_GAN 0.71  G_L1 12.3  4.1 img/s  3 h 38 min left  1.9 GiB`. */
+export function progressLine(
+  event: StepEvent,
+  start: StartEvent | undefined,
+  secondsPerStep: number,
+  memoryBytes: number,
+): string {
+  const total = start?.totalSteps ?? event.step;
+  const losses = Object.entries(event.losses).map(([name, value]) => `${name} ${significant(value)}`);
+  return [
+    `epoch ${event.epoch}/${start?.lastEpoch ?? event.epoch}`,
+    `step ${event.step}/${total}`,
+    ...losses,
+    `${significant(event.images / secondsPerStep)} img/s`,
+    `${duration((total - event.step) * secondsPerStep)} left`,
+    `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+  ].join("  ");
+}
+
+/** Seconds as people say them: `45 s`, `12 min`, `3 h 38 min`, `2 d 4 h`. */
+export function duration(seconds: number): string {
+  if (seconds < 99.5) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+function significant(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}

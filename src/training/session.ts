@@ -1,0 +1,151 @@
+import { PixcycleError } from "../errors.js";
+import { defaults } from "../options/presets.js";
+import {
+  givenOptions,
+  type OptionSources,
+  type ResolvedOptions,
+  resolveOptions,
+} from "../options/resolve.js";
+import type { OptionName, Options } from "../options/schema.js";
+import type { ModelRunner, StepResult } from "../runtime/runner.js";
+import { loadCheckpoint } from "./checkpoint.js";
+import type { TrainHooks } from "./hooks.js";
+import { checkMemory, describeMemory, type MemoryEstimate } from "./memory.js";
+import { continuePosition, startPosition, type TrainingPosition } from "./position.js";
+import {
+  beginRun,
+  checkRunFolder,
+  findCheckpoint,
+  type RunFolder,
+  readRunOptions,
+  runFolder,
+  withAlternatives,
+} from "./run-folder.js";
+import { runTraining, type TrainingData, type TrainingResult } from "./trainer.js";
+
+/** What a training needs from the layers below; `node.ts` has the real ones. */
+export interface TrainingServices {
+  openData(options: Options): Promise<TrainingData>;
+  createRunner(options: Options): Promise<ModelRunner>;
+  estimateMemory(options: Options): MemoryEstimate | undefined;
+  /** Opens the validation images and returns how to measure the runner on them. */
+  openValidation(options: Options, runner: ModelRunner): Promise<() => Promise<number>>;
+  /** Writes a step's images into a folder, returns the path. */
+  writeSample(folder: string, step: number, visuals: StepResult["visuals"]): Promise<string>;
+}
+
+export interface TrainingControls {
+  readonly hooks?: TrainHooks;
+  /** When aborted, the step in progress is finished and saved, and the training returns. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The complete options of a training. With `continue_train`, those of the earlier run are the base, so that its
+ * name is all that has to be given.
+ * @throws PixcycleError as `resolveOptions`, and E_CHECKPOINT_MISSING for an earlier run that is not there
+ */
+export async function resolveTraining(sources: Omit<OptionSources, "run">): Promise<ResolvedOptions> {
+  const given = { ...defaults, ...givenOptions(sources) };
+  const run = given.continue_train ? { run: await readRunOptions(runFolder(given)) } : {};
+  const resolved = resolveOptions({ ...sources, ...run });
+  if (resolved.options.dataroot === "") {
+    throw new PixcycleError("E_OPTION", "no data set is given.", {
+      hint: "Give its folder with --dataroot.",
+    });
+  }
+  return resolved;
+}
+
+/**
+ * Runs a whole training: checks the run's folder, opens the data, builds the model, restores a continued run,
+ * trains. An earlier run is replaced only once data and model are known to be good.
+ */
+export async function runSession(
+  resolved: ResolvedOptions,
+  services: TrainingServices,
+  { hooks, signal }: TrainingControls = {},
+): Promise<TrainingResult> {
+  const { options } = resolved;
+  const folder = runFolder(options);
+  await checkRunFolder(folder, options);
+  const data = await services.openData(options);
+  const estimate = services.estimateMemory(options);
+  if (estimate !== undefined) {
+    hooks?.onNotice?.(describeMemory(estimate));
+    checkMemory(estimate, options.max_memory);
+  }
+  const runner = await services.createRunner(options);
+  try {
+    const saved = options.continue_train ? await restore(folder, options, runner, hooks) : undefined;
+    const start =
+      saved === undefined
+        ? startPosition(options, data.batchesPerEpoch)
+        : continuePosition(saved, options, data.batchesPerEpoch);
+    if (saved !== undefined && saved.batch > 0 && start.batch === 0) {
+      hooks?.onNotice?.(`the number of batches changed: epoch ${start.epoch} begins again`);
+    }
+    const validate =
+      options.lr_policy === "plateau" ? { validate: await services.openValidation(options, runner) } : {};
+    await beginRun(folder, resolved);
+    return await runTraining({
+      ...{ options, runner, data, folder, start, ...validate },
+      ...(hooks === undefined ? {} : { hooks }),
+      ...(signal === undefined ? {} : { signal }),
+      writeSample: (step, visuals) => services.writeSample(folder.samples, step, visuals),
+    });
+  } finally {
+    await runner.close();
+  }
+}
+
+/** Loads the checkpoint that a continued run asks for into the runner. Undefined if there is none yet. */
+async function restore(
+  folder: RunFolder,
+  options: Options,
+  runner: ModelRunner,
+  hooks: TrainHooks | undefined,
+): Promise<TrainingPosition | undefined> {
+  const path = await findCheckpoint(folder, options.epoch);
+  if (path === undefined) {
+    hooks?.onNotice?.(`${folder.path} has no checkpoint yet: the training begins from its start`);
+    return undefined;
+  }
+  try {
+    const { record, state } = await loadCheckpoint(path);
+    checkArchitecture(path, record.options, options);
+    await runner.loadState(state);
+    hooks?.onNotice?.(`continuing from ${path}`);
+    return record.position;
+  } catch (error) {
+    if (!(error instanceof PixcycleError) || error.code !== "E_CHECKPOINT_CORRUPT") throw error;
+    throw await withAlternatives(error, folder);
+  }
+}
+
+/** Options that decide the names and shapes of the saved state. */
+const architecture: readonly OptionName[] = [
+  ...(["model", "netG", "netD", "n_layers_D", "ngf", "ndf", "norm", "no_dropout"] as const),
+  ...(["input_nc", "output_nc", "upsample", "pool_size"] as const),
+];
+
+function checkArchitecture(path: string, saved: Options, options: Options): void {
+  const different = architecture.filter((name) => saved[name] !== options[name]);
+  if (different.length === 0) return;
+  const list = (of: Options) => different.map((name) => `${name} ${of[name]}`).join(", ");
+  throw new PixcycleError(
+    "E_CHECKPOINT_MISMATCH",
+    `${path} is of another architecture: it has ${list(saved)}, the options say ${list(options)}.`,
+    { hint: "Leave these options as they were, or begin a new run with another --name." },
+  );
+}
+
+/** The command that continues an interrupted training. */
+export function resumeCommand({ name, runs_dir }: Options): string {
+  const place = runs_dir === defaults.runs_dir ? "" : ` --runs_dir ${quote(runs_dir)}`;
+  return `pixcycle train --continue_train --name ${name}${place}`;
+}
+
+function quote(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
