@@ -139,7 +139,7 @@ export const GRADIENT_RULES: { readonly [K in OpName]: GradientRule<K> | "none" 
     });
   }),
   upsampleNearest: rule(({ attributes: { scale }, inputs: [x] }, dy) => {
-    const [height, width] = imageSize(x!);
+    const [height, width] = x!.shape.slice(-2) as [number, number];
     const leading = x!.shape.slice(0, -2);
     const cells = reshape(dy, [...leading, height, scale, width, scale]);
     return [reshape(reduceSum(cells, [leading.length + 1, leading.length + 3]), x!.shape)];
