@@ -16,6 +16,14 @@ function luma(red: number, green: number, blue: number): number {
   return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >>> 16;
 }
 
+/** `E_IMAGE_READ` where an image with `has` channels cannot be made one with `wanted`. */
+export function checkConvertible(has: number, wanted: number, name: string): void {
+  if (has === wanted || (has <= 4 && wanted <= 4)) return;
+  throw new PixcycleError("E_IMAGE_READ", `${name} has ${has} channels, not ${wanted}.`, {
+    hint: "Set --input_nc and --output_nc to the channels that the images have.",
+  });
+}
+
 /**
  * Converts to a number of channels as PIL's `convert` does between L (1), LA (2), RGB (3) and RGBA (4):
  * gray is repeated, colour becomes its luma, alpha is dropped without blending, or added opaque.
@@ -23,11 +31,7 @@ function luma(red: number, green: number, blue: number): number {
  */
 export function convertChannels(image: Image, channels: number, name = "The image"): Image {
   if (image.channels === channels) return image;
-  if (image.channels > 4 || channels > 4) {
-    throw new PixcycleError("E_IMAGE_READ", `${name} has ${image.channels} channels, not ${channels}.`, {
-      hint: "Set --input_nc and --output_nc to the channels that the images have.",
-    });
-  }
+  checkConvertible(image.channels, channels, name);
   const { data, width, height, depth } = image;
   const opaque = maxValue(depth);
   const fromColour = image.channels >= 3;

@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import sharp from "sharp";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { convertChannels } from "../../src/data/channels.js";
 import {
   decodeImage,
@@ -16,26 +15,9 @@ import {
   tensorToImage,
 } from "../../src/data/image.js";
 import { PixcycleError } from "../../src/errors.js";
-import { RandomStream } from "../../src/random/philox.js";
+import { failure, noiseImage, temporaryFolder } from "./files.js";
 
-const folder = mkdtempSync(join(tmpdir(), "pixcycle-image-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function randomImage(width: number, height: number, channels: number, depth: 8 | 16): Image {
-  const draw = new RandomStream(1, `image ${width} ${height} ${channels} ${depth}`);
-  const length = width * height * channels;
-  const data = depth === 8 ? new Uint8Array(length) : new Uint16Array(length);
-  return { width, height, channels, depth, data: data.map(() => draw.int(2 ** depth)) };
-}
-
-async function failure(promise: Promise<unknown>): Promise<PixcycleError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(PixcycleError);
-  return error as PixcycleError;
-}
+const folder = temporaryFolder("image");
 
 /** 2×2, 32-bit float, as PIL writes it. */
 const FLOAT_TIFF =
@@ -71,7 +53,7 @@ describe("decodeImage", () => {
       ),
     ),
   )("brings back what encodeImage wrote: $format, $depth bits, $channels channels", async (test) => {
-    const image = randomImage(13, 7, test.channels, test.depth);
+    const image = noiseImage(13, 7, test.channels, test.depth);
     const impossible =
       (test.format === "webp" && test.depth === 16) || (test.format !== "tiff" && test.channels > 4);
     if (impossible) {
@@ -88,8 +70,8 @@ describe("decodeImage", () => {
     const decoded = await decodeImage(await encodeImage(image, "jpeg"));
     const worst = Math.max(...decoded.data.map((value, i) => Math.abs(value - smooth[i]!)));
     expect(worst).toBeLessThanOrEqual(4);
-    expect((await failure(encodeImage(randomImage(4, 4, 3, 16), "jpeg"))).code).toBe("E_OPTION_CONFLICT");
-    expect((await failure(encodeImage(randomImage(4, 4, 4, 8), "jpeg"))).code).toBe("E_OPTION_CONFLICT");
+    expect((await failure(encodeImage(noiseImage(4, 4, 3, 16), "jpeg"))).code).toBe("E_OPTION_CONFLICT");
+    expect((await failure(encodeImage(noiseImage(4, 4, 4, 8), "jpeg"))).code).toBe("E_OPTION_CONFLICT");
   });
 
   it("reads the first frame of an animation", async () => {
@@ -140,7 +122,7 @@ describe("bad files", () => {
   });
 
   it.each(["jpeg", "png", "tiff", "webp"] as const)("refuses a %s cut short anywhere", async (format) => {
-    const whole = await encodeImage(randomImage(64, 48, 3, 8), format);
+    const whole = await encodeImage(noiseImage(64, 48, 3, 8), format);
     for (const kept of [0.03, 0.3, 0.6, 0.97]) {
       const path = join(folder, `cut-${kept}.${format}`);
       writeFileSync(path, whole.subarray(0, Math.floor(whole.length * kept)));
@@ -161,7 +143,7 @@ describe("bad files", () => {
 
   it("refuses 20,000×20,000 from the header: at once and without memory", async () => {
     const path = join(folder, "huge.png");
-    const png = Buffer.from(await encodeImage(randomImage(8, 8, 3, 8), "png"));
+    const png = Buffer.from(await encodeImage(noiseImage(8, 8, 3, 8), "png"));
     // Width and height are the first fields of the IHDR chunk, whose checksum covers its type and data.
     png.writeUInt32BE(20_000, 16);
     png.writeUInt32BE(20_000, 20);
@@ -179,7 +161,7 @@ describe("bad files", () => {
 
   it("accepts 1×1", async () => {
     const path = join(folder, "one.png");
-    writeFileSync(path, await encodeImage(randomImage(1, 1, 3, 8), "png"));
+    writeFileSync(path, await encodeImage(noiseImage(1, 1, 3, 8), "png"));
     expect(await readImageHeader(path)).toEqual({
       width: 1,
       height: 1,
@@ -251,7 +233,7 @@ describe("tensors", () => {
         fc.integer({ min: 1, max: 9 }),
         fc.integer({ min: 1, max: 6 }),
         (width, height, channels) => {
-          const image = randomImage(width, height, channels, 8);
+          const image = noiseImage(width, height, channels, 8);
           expect(tensorToImage(imageToTensor(image))).toEqual(image);
         },
       ),

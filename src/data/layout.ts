@@ -1,0 +1,192 @@
+import type { Dirent } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { PixcycleError } from "../errors.js";
+import type { DataOptions } from "../options/schema.js";
+import { IMAGE_EXTENSIONS } from "./image.js";
+
+/** One image of each side, by path. */
+export interface Pair {
+  readonly A: string;
+  readonly B: string;
+}
+
+/** The files of a data set, in order; plain data, so that worker threads can be given it. A and B are the sides
+ * after `direction`: A is the input. */
+export type DatasetFiles =
+  | { readonly kind: "side_by_side"; readonly files: readonly string[] }
+  | { readonly kind: "pairs"; readonly pairs: readonly Pair[] }
+  | { readonly kind: "unaligned"; readonly A: readonly string[]; readonly B: readonly string[] }
+  | { readonly kind: "single"; readonly files: readonly string[] };
+
+type LayoutOptions = Pick<
+  DataOptions,
+  "dataroot" | "dataset_mode" | "phase" | "direction" | "max_dataset_size"
+>;
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+async function isFile(folder: string, entry: Dirent): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isFile();
+  return stat(join(folder, entry.name)).then(
+    (found) => found.isFile(),
+    () => true, // A broken link is listed, so that it is reported rather than skipped.
+  );
+}
+
+/** Files below a folder, as `sub/name` paths; hidden ones are left out, linked folders not followed. */
+async function walk(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.name.startsWith(".")) continue;
+    if (entry.isDirectory()) {
+      for (const below of await walk(join(folder, entry.name))) found.push(`${entry.name}/${below}`);
+    } else if (await isFile(folder, entry)) {
+      found.push(entry.name);
+    }
+  }
+  return found;
+}
+
+/** The images below a folder, relative to it and sorted by name. `E_DATA_EMPTY` where there are none. */
+async function listImages(folder: string): Promise<string[]> {
+  const files = await walk(folder);
+  const images = files.filter((file) => IMAGE_EXTENSIONS.has(extname(file).toLowerCase())).sort();
+  if (images.length > 0) return images;
+  const others = files.length === 0 ? "" : ` among its ${files.length} files`;
+  throw new PixcycleError("E_DATA_EMPTY", `${folder} holds no images${others}.`, {
+    hint: `Images end in ${[...IMAGE_EXTENSIONS].join(", ")}.`,
+  });
+}
+
+/** The two folders of a data set, where it has two. */
+async function findSides(root: string, phase: string): Promise<Pair | undefined> {
+  const candidates = [
+    { A: join(root, `${phase}A`), B: join(root, `${phase}B`) },
+    { A: join(root, "A", phase), B: join(root, "B", phase) },
+    { A: join(root, "A"), B: join(root, "B") },
+  ];
+  for (const sides of candidates) {
+    if ((await isFolder(sides.A)) && (await isFolder(sides.B))) return sides;
+  }
+  return undefined;
+}
+
+/** What two folders of equally named images give: pairs, and files whose partner is missing or not unique. */
+export interface Pairing {
+  readonly pairs: Pair[];
+  readonly unmatched: string[];
+  readonly ambiguous: string[];
+}
+
+/** Pairs `sub/name.ext` of one side with `sub/name.*` of the other. */
+function pairByName(folders: Pair, filesA: readonly string[], filesB: readonly string[]): Pairing {
+  const stem = (file: string) => file.slice(0, file.length - extname(file).length);
+  const group = (folder: string, files: readonly string[]) => {
+    const groups = new Map<string, string[]>();
+    for (const file of files) groups.set(stem(file), [...(groups.get(stem(file)) ?? []), join(folder, file)]);
+    return groups;
+  };
+  const groupsA = group(folders.A, filesA);
+  const groupsB = group(folders.B, filesB);
+  const pairing: Pairing = { pairs: [], unmatched: [], ambiguous: [] };
+  for (const name of new Set([...groupsA.keys(), ...groupsB.keys()])) {
+    const A = groupsA.get(name) ?? [];
+    const B = groupsB.get(name) ?? [];
+    if (A.length === 0 || B.length === 0) pairing.unmatched.push(...A, ...B);
+    else if (A.length > 1 || B.length > 1) pairing.ambiguous.push(...A, ...B);
+    else pairing.pairs.push({ A: A[0]!, B: B[0]! });
+  }
+  return pairing;
+}
+
+function nameSome(paths: readonly string[]): string {
+  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
+  return paths.slice(0, 3).join(", ") + more;
+}
+
+/** The errors of a pairing: none, or `E_DATA_PAIR` for what is unmatched and for what is ambiguous. */
+export function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
+  const errors: PixcycleError[] = [];
+  if (unmatched.length > 0) {
+    const count = unmatched.length === 1 ? "1 image has" : `${unmatched.length} images have`;
+    errors.push(
+      new PixcycleError("E_DATA_PAIR", `${count} no partner of the same name: ${nameSome(unmatched)}.`, {
+        hint: "For unpaired folders use --model cycle_gan --dataset_mode unaligned.",
+      }),
+    );
+  }
+  if (ambiguous.length > 0) {
+    errors.push(
+      new PixcycleError("E_DATA_PAIR", `Names differ only in their ending: ${nameSome(ambiguous)}.`, {
+        hint: "Keep one image of each name in a folder.",
+      }),
+    );
+  }
+  return errors;
+}
+
+async function missing(root: string, looked: readonly string[]): Promise<PixcycleError> {
+  if (!(await isFolder(root))) {
+    return new PixcycleError("E_DATA_MISSING", `${root}: no such folder.`, { hint: "Check --dataroot." });
+  }
+  return new PixcycleError("E_DATA_MISSING", `${root} has none of these folders: ${looked.join("; ")}.`, {
+    hint: "Check --dataroot and --phase; a plain folder of inputs is --dataset_mode single.",
+  });
+}
+
+/** What was found on disk: the files, and for two folders of pairs what did not pair. */
+export interface Scan {
+  readonly files: DatasetFiles;
+  readonly errors: readonly PixcycleError[];
+}
+
+/**
+ * Finds the files of a data set. Layouts: aligned `{phase}` (side by side), or as unaligned with equal names;
+ * unaligned `{phase}A` + `{phase}B`, `A/{phase}` + `B/{phase}`, `A` + `B`; single: a folder or a file.
+ * Folders are searched with all below them. Throws `E_DATA_MISSING` or `E_DATA_EMPTY`; pairs that do not match
+ * are returned as errors beside those that do.
+ */
+export async function scanDataset(options: LayoutOptions): Promise<Scan> {
+  const { dataroot, dataset_mode, phase } = options;
+  const limited = <T>(items: readonly T[]) =>
+    options.max_dataset_size > 0 ? items.slice(0, options.max_dataset_size) : items;
+  const inFolder = async (folder: string) =>
+    limited((await listImages(folder)).map((file) => join(folder, file)));
+
+  if (dataset_mode === "single") {
+    if (await isFolder(dataroot))
+      return { files: { kind: "single", files: await inFolder(dataroot) }, errors: [] };
+    const found = await stat(dataroot).catch(() => undefined);
+    if (found?.isFile()) return { files: { kind: "single", files: [dataroot] }, errors: [] };
+    throw new PixcycleError("E_DATA_MISSING", `${dataroot}: no such folder or file.`, {
+      hint: "Check --dataroot.",
+    });
+  }
+  const sideBySide = join(dataroot, phase);
+  if (dataset_mode === "aligned" && (await isFolder(sideBySide))) {
+    return { files: { kind: "side_by_side", files: await inFolder(sideBySide) }, errors: [] };
+  }
+  const found = await findSides(dataroot, phase);
+  if (found === undefined) {
+    const two = [`${phase}A and ${phase}B`, `A/${phase} and B/${phase}`, "A and B"];
+    throw await missing(
+      dataroot,
+      dataset_mode === "aligned" ? [`${phase} (pairs side by side)`, ...two] : two,
+    );
+  }
+  const sides = options.direction === "AtoB" ? found : { A: found.B, B: found.A };
+  if (dataset_mode === "unaligned") {
+    return {
+      files: { kind: "unaligned", A: await inFolder(sides.A), B: await inFolder(sides.B) },
+      errors: [],
+    };
+  }
+  const pairing = pairByName(sides, await listImages(sides.A), await listImages(sides.B));
+  return { files: { kind: "pairs", pairs: limited(pairing.pairs) }, errors: pairingErrors(pairing) };
+}
