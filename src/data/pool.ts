@@ -1,5 +1,5 @@
 import { PixcycleError } from "../errors.js";
-import type { TensorMap } from "../formats/tensor.js";
+import type { FloatTensor, TensorMap } from "../formats/tensor.js";
 import type { RandomStream } from "../random/philox.js";
 
 type Shape = readonly number[];
@@ -13,8 +13,8 @@ export interface PoolPlan {
   readonly mix: Float32Array;
   /** [N, C, H, W]: the stored image, or zeros where `mix` picks a fake. */
   readonly pooled: Float32Array;
-  /** [C, H, W] of the batch. */
-  readonly imageShape: Shape;
+  /** [N, C, H, W] of the step's fakes. */
+  readonly shape: Shape;
   /** What `commit` stores: the fake's index in the batch, by slot. */
   readonly stores: ReadonlyMap<number, number>;
 }
@@ -39,11 +39,8 @@ const sameShape = (a: Shape, b: Shape): boolean =>
 export class ImagePool {
   private images: StoredImage[] = [];
 
-  /** A pool of `size` images; `imageShape` is the [C, H, W] of a step's images unless `plan` is told otherwise. */
-  constructor(
-    readonly size: number,
-    private readonly imageShape: Shape,
-  ) {}
+  /** An empty pool for up to `size` images. */
+  constructor(readonly size: number) {}
 
   /** Images stored so far. */
   get length(): number {
@@ -51,10 +48,11 @@ export class ImagePool {
   }
 
   /**
-   * Decides for `batch` images, with the draws of the reference's sequential rule. A stored image of another shape
-   * than this step's (`preprocess none`) makes room as usual, but the new image is shown in its stead.
+   * Decides for a step whose fakes are [N, C, H, W], with the draws of the reference's sequential rule. A stored image
+   * of another size than this step's (`preprocess none`) makes room as usual, but the new image is shown in its stead.
    */
-  plan(batch: number, draw: RandomStream, imageShape: Shape = this.imageShape): PoolPlan {
+  plan(shape: Shape, draw: RandomStream): PoolPlan {
+    const [batch, ...imageShape] = shape as [number, ...number[]];
     const imageLength = elements(imageShape);
     const mix = new Float32Array(batch * batch);
     const pooled = new Float32Array(batch * imageLength);
@@ -77,21 +75,27 @@ export class ImagePool {
       }
       mix[i * batch + shown] = 1;
     }
-    return { mix, pooled, imageShape, stores };
+    return { mix, pooled, shape, stores };
   }
 
-  /** Stores what `plan` decided, from the step's fakes [N, C, H, W]; they are copied. */
-  commit(plan: PoolPlan, fakes: Float32Array): void {
-    const imageLength = elements(plan.imageShape);
+  /** Stores what `plan` decided, from the step's fakes; they are copied. `E_SHAPE` for others than planned. */
+  commit(plan: PoolPlan, fakes: FloatTensor): void {
+    if (!sameShape(plan.shape, fakes.shape)) {
+      throw new PixcycleError(
+        "E_SHAPE",
+        `The pool was planned for [${plan.shape.join(", ")}] and got [${fakes.shape.join(", ")}].`,
+      );
+    }
+    const shape = plan.shape.slice(1);
+    const imageLength = elements(shape);
     for (const [slot, i] of plan.stores) {
-      const data = fakes.slice(i * imageLength, (i + 1) * imageLength);
-      this.images[slot] = { shape: plan.imageShape, data };
+      this.images[slot] = { shape, data: fakes.data.slice(i * imageLength, (i + 1) * imageLength) };
     }
   }
 
-  /** The images as `images` [k, C, H, W], or as `images.0` … [C, H, W] each where their shapes differ. */
+  /** The images as `images` [k, C, H, W] ([0, 0, 0, 0] if empty), or as `images.0` … [C, H, W] each where their shapes differ. */
   toState(): TensorMap {
-    const first = this.images[0]?.shape ?? this.imageShape;
+    const first = this.images[0]?.shape ?? [0, 0, 0];
     if (this.images.every(({ shape }) => sameShape(shape, first))) {
       const imageLength = elements(first);
       const data = new Float32Array(this.images.length * imageLength);
@@ -103,18 +107,20 @@ export class ImagePool {
     );
   }
 
-  /** Replaces the images by those of `toState`. `E_CHECKPOINT_MISMATCH` for anything else, or too many images. */
-  fromState(state: TensorMap): void {
-    const images: StoredImage[] = [];
+  /** The pool that `toState` saved. `E_CHECKPOINT_MISMATCH` for anything else, or for more images than `size`. */
+  static fromState(size: number, state: TensorMap): ImagePool {
+    const pool = new ImagePool(size);
+    if (state.size === 0)
+      throw new PixcycleError("E_CHECKPOINT_MISMATCH", "The image pool's images are missing.");
     for (const [name, tensor] of state) {
       const [count, ...shape] = tensor.shape;
       if (tensor.dtype === "F32" && name === "images" && state.size === 1 && count !== undefined) {
         const imageLength = elements(shape);
         for (let i = 0; i < count; i++) {
-          images.push({ shape, data: tensor.data.slice(i * imageLength, (i + 1) * imageLength) });
+          pool.images.push({ shape, data: tensor.data.slice(i * imageLength, (i + 1) * imageLength) });
         }
-      } else if (tensor.dtype === "F32" && name === `images.${images.length}`) {
-        images.push({ shape: tensor.shape, data: tensor.data.slice() });
+      } else if (tensor.dtype === "F32" && name === `images.${pool.length}`) {
+        pool.images.push({ shape: tensor.shape, data: tensor.data.slice() });
       } else {
         throw new PixcycleError(
           "E_CHECKPOINT_MISMATCH",
@@ -122,13 +128,13 @@ export class ImagePool {
         );
       }
     }
-    if (images.length > this.size) {
+    if (pool.length > size) {
       throw new PixcycleError(
         "E_CHECKPOINT_MISMATCH",
-        `The checkpoint's image pool holds ${images.length} images, more than pool_size ${this.size}.`,
+        `The checkpoint's image pool holds ${pool.length} images, more than pool_size ${size}.`,
         { hint: "Continue with the --pool_size of the first run." },
       );
     }
-    this.images = images;
+    return pool;
   }
 }
