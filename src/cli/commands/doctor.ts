@@ -1,0 +1,149 @@
+import { execFile } from "node:child_process";
+import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { defaults } from "../../options/presets.js";
+import { version } from "../../version.js";
+import type { Command } from "../command.js";
+
+interface Check {
+  readonly name: string;
+  /** `false` means that pixcycle cannot work; `undefined` that something optional is not there. */
+  readonly ok: boolean | undefined;
+  readonly detail: string;
+}
+
+const PROVIDER_TIMEOUT_MS = 30_000;
+const OLDEST_NODE = [20, 15] as const;
+const NEEDED_FORMATS = ["png", "jpeg", "webp", "tiff"] as const;
+
+export const command: Command = {
+  options: ["runs_dir"],
+  examples: ["doctor", "doctor --json"],
+  async run({ given }, output) {
+    const runsDir = typeof given.runs_dir === "string" ? given.runs_dir : defaults.runs_dir;
+    const checks: Check[] = [];
+    const report = (check: Check) => {
+      checks.push(check);
+      if (!output.json) output.result(`${mark(check)} ${check.name.padEnd(14)} ${check.detail}`);
+    };
+    for (const check of [checkNode(), ...checkPackages(), checkThreads(), checkMemory()]) report(check);
+    report(await checkImages());
+    report(await checkWriting(runsDir));
+    for (const check of await checkProviders()) report(check);
+    report(await checkTraining());
+    if (output.json) output.result(JSON.stringify({ checks }));
+    return checks.every(({ ok }) => ok !== false) ? 0 : 1;
+  },
+};
+
+function mark({ ok }: Check): string {
+  if (ok === undefined) return "  -  ";
+  return ok ? "  ok " : "FAILS";
+}
+
+function checkNode(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const ok = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  const needed = ok ? "" : `; ${OLDEST_NODE.join(".")} or newer is needed`;
+  return { name: "node", ok, detail: `${process.version} on ${process.platform} ${process.arch}${needed}` };
+}
+
+function checkPackages(): Check[] {
+  const require = createRequire(import.meta.url);
+  const installed = ["onnxruntime-node", "zod", "commander"].map((name): Check => {
+    try {
+      return { name, ok: true, detail: (require(`${name}/package.json`) as { version: string }).version };
+    } catch (error) {
+      return { name, ok: false, detail: firstLine(error) };
+    }
+  });
+  return [{ name: "pixcycle", ok: true, detail: version }, ...installed];
+}
+
+function checkThreads(): Check {
+  return { name: "threads", ok: true, detail: `${availableParallelism()} cores can be used` };
+}
+
+function checkMemory(): Check {
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const available = process.availableMemory();
+  return {
+    name: "memory",
+    ok: available > 2 ** 30 ? true : undefined,
+    detail: `${gib(available)} available of ${gib(totalmem())}`,
+  };
+}
+
+async function checkImages(): Promise<Check> {
+  const name = "images (sharp)";
+  try {
+    const { default: sharp } = await import("sharp");
+    const missing = NEEDED_FORMATS.filter((format) => !sharp.format[format]?.input.buffer);
+    const known = NEEDED_FORMATS.filter((format) => !missing.includes(format)).join(", ");
+    const lacks = missing.length === 0 ? "" : `; cannot read ${missing.join(", ")}`;
+    return { name, ok: missing.length === 0, detail: `${sharp.versions.sharp}: ${known}${lacks}` };
+  } catch (error) {
+    return { name, ok: false, detail: firstLine(error) };
+  }
+}
+
+async function checkWriting(folder: string): Promise<Check> {
+  const probe = join(folder, `.probe-${process.pid}`);
+  try {
+    const created = await mkdir(folder, { recursive: true });
+    await writeFile(probe, "probe");
+    const { bavail, bsize } = await statfs(folder);
+    await rm(created ?? probe, { recursive: true });
+    return {
+      name: "writing",
+      ok: true,
+      detail: `${folder}: ${((bavail * bsize) / 2 ** 30).toFixed(1)} GiB free`,
+    };
+  } catch (error) {
+    return { name: "writing", ok: false, detail: firstLine(error) };
+  }
+}
+
+/** Tries every execution provider that the installed ONNX Runtime has; only the CPU's is needed. */
+async function checkProviders(): Promise<Check[]> {
+  const { listSupportedBackends } = await import("onnxruntime-node");
+  const names = listSupportedBackends().map(({ name }) => name);
+  return Promise.all(
+    names.map(async (name) => {
+      const failure = await probeProvider(name);
+      if (failure === undefined)
+        return { name: `on ${name}`, ok: true, detail: "loads and computes rightly" };
+      return { name: `on ${name}`, ok: name === "cpu" ? false : undefined, detail: failure };
+    }),
+  );
+}
+
+/** Why a provider does not work, or undefined if it does. */
+function probeProvider(name: string): Promise<string | undefined> {
+  const script = fileURLToPath(new URL("../provider-probe.js", import.meta.url));
+  return new Promise((resolve) => {
+    execFile(process.execPath, [script, name], { timeout: PROVIDER_TIMEOUT_MS }, (error, _, stderr) => {
+      if (error === null) return resolve(undefined);
+      const line = stderr.trim().split("\n").at(-1) ?? "";
+      resolve(line === "" ? `does not load (${error.signal ?? `exit ${error.code}`})` : line.slice(0, 120));
+    });
+  });
+}
+
+/** Trains a very small pix2pix for two steps. */
+async function checkTraining(): Promise<Check> {
+  const name = "self test";
+  try {
+    const { selfTest } = await import("../../training/self-test.js");
+    return { name, ok: true, detail: await selfTest() };
+  } catch (error) {
+    return { name, ok: false, detail: firstLine(error) };
+  }
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+}

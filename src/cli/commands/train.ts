@@ -1,0 +1,46 @@
+import { allOptions, type OptionName } from "../../options/schema.js";
+import type { Command } from "../command.js";
+import { withSignals } from "../signals.js";
+
+export const command: Command = {
+  options: Object.keys(allOptions) as OptionName[],
+  examples: [
+    "train --model pix2pix --dataroot datasets/facades --direction BtoA --name facades",
+    "train --model cycle_gan --dataroot datasets/horse2zebra --name horses",
+    "train --continue_train --name horses",
+  ],
+  async run(call, output) {
+    const { resolveTraining, resumeCommand, runSession } = await import("../../training/session.js");
+    const { progressHooks } = await import("../../training/progress.js");
+    const { readConfigFile } = await import("../../options/config-file.js");
+    const file = call.config === undefined ? {} : { file: await readConfigFile(call.config) };
+    const resolved = await resolveTraining({ flags: call.given, ...file });
+    for (const warning of resolved.warnings) output.note(`warning: ${warning}`);
+
+    const { nodeServices } = await import("../../training/node.js");
+    const sink = {
+      terminal: output.terminal,
+      columns: process.stderr.columns ?? 80,
+      write: (text: string) => process.stderr.write(text),
+    };
+    const progress = progressHooks(sink, resolved.options.print_freq);
+    const { result, stop } = await withSignals(
+      ({ name }) => {
+        progress.onNotice?.(`${name}: finishing this step and saving; once more ends at once`);
+      },
+      (signal) => runSession(resolved, nodeServices, { hooks: progress, signal }),
+    ).finally(progress.end);
+
+    const { position, finished, checkpoint, losses } = result;
+    if (output.json) {
+      output.result(
+        JSON.stringify({ step: position.step, finished, checkpoint: checkpoint ?? null, losses }),
+      );
+    } else if (finished) {
+      output.result(`trained ${position.step} steps${checkpoint === undefined ? "" : `: ${checkpoint}`}`);
+    } else {
+      output.result(`stopped after step ${position.step}; continue with: ${resumeCommand(resolved.options)}`);
+    }
+    return finished ? 0 : stop?.status;
+  },
+};
