@@ -43,7 +43,8 @@ export function isFileDType(text: string): text is FileDType {
  */
 export function tensorFromBytes(dtype: FileDType, shape: readonly number[], bytes: Uint8Array): FileTensor {
   const size = BYTES_PER_ELEMENT[dtype];
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // A Node Buffer's own slice does not copy.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : Uint8Array.prototype.slice.call(bytes);
   const data = new ARRAYS[dtype](aligned.buffer, aligned.byteOffset, aligned.byteLength / size);
   return { dtype, shape, data } as FileTensor;
 }

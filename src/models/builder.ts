@@ -10,6 +10,8 @@ import { optimizerInputs, type PoolUse, SCALAR, type StepProgram } from "./progr
 /** The whole step in one program, or one of its phases alone (the earlier ones having been applied already). */
 export type Part = "whole" | { readonly phase: number };
 
+type Statistics = Pick<StepProgram, "buffers" | "counters">;
+
 /** What a model writes its training step with. */
 export class StepBuilder {
   readonly graph = new Graph();
@@ -23,6 +25,7 @@ export class StepBuilder {
   }[] = [];
   private readonly pools: PoolUse[] = [];
   private phase = 0;
+  private statistics: Statistics | undefined;
 
   constructor(
     networks: readonly Network[],
@@ -140,29 +143,36 @@ export class StepBuilder {
     });
   }
 
-  /** What follows belongs to the next phase: when phases run apart, it starts after the updates so far. */
+  /**
+   * What follows belongs to the next phase: when phases run apart, it starts after the updates so far. Running
+   * statistics belong to the phase in which their network runs.
+   */
   nextPhase(): void {
+    if (this.part !== "whole" && this.active) this.statistics = this.collectStatistics();
     this.phase++;
-    if (this.part === "whole") return;
-    if (this.part.phase === this.phase) for (const state of this.states.values()) state.startPhase();
+    if (this.part !== "whole" && this.active) for (const state of this.states.values()) state.startPhase();
   }
 
   finish(): StepProgram {
-    const states = [...this.states];
-    const named = <T>(pick: (state: NetworkState) => ReadonlyMap<string, T>): Map<string, T> =>
-      new Map(
-        states.flatMap(([network, state]) =>
-          [...pick(state)].map(([name, value]) => [`${network}/${name}`, value] as const),
-        ),
-      );
-    const buffers = named((state) => state.updatedBuffers());
     return {
       losses: this.losses,
       visuals: this.visuals,
       optimizers: this.optimizers,
       pools: this.pools,
-      dropoutMasks: states.flatMap(([, state]) => state.masks),
-      buffers,
+      dropoutMasks: [...this.states.values()].flatMap((state) => state.masks),
+      ...(this.statistics ?? this.collectStatistics()),
+    };
+  }
+
+  private collectStatistics(): Statistics {
+    const named = <T>(pick: (state: NetworkState) => ReadonlyMap<string, T>): Map<string, T> =>
+      new Map(
+        [...this.states].flatMap(([network, state]) =>
+          [...pick(state)].map(([name, value]) => [`${network}/${name}`, value] as const),
+        ),
+      );
+    return {
+      buffers: named((state) => state.updatedBuffers()),
       counters: named((state) => state.counterIncrements()),
     };
   }

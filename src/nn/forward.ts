@@ -77,7 +77,7 @@ export class NetworkState {
 
   /** How far each counter advances per run of the graph. */
   counterIncrements(): ReadonlyMap<string, number> {
-    return this.passes;
+    return new Map(this.passes);
   }
 
   /** Forgets buffer changes and counts: what follows starts from the stored state again. */

@@ -14,13 +14,20 @@ export interface CompiledGraph {
   readonly nodeCount: number;
 }
 
+export interface CompileOptions {
+  readonly name?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Inputs that are written into the model as constants, by name. */
+  readonly constants?: ReadonlyMap<string, Float32Array>;
+}
+
 /**
  * Lowers everything that the named outputs depend on to one ONNX model (opset 20, float32).
  * @throws PixcycleError `E_GRAPH` when two different inputs share a name or an output is a condition.
  */
 export function compileToOnnx(
   outputs: Readonly<Record<string, Tensor>>,
-  options: { readonly name?: string; readonly metadata?: Readonly<Record<string, string>> } = {},
+  options: CompileOptions = {},
 ): CompiledGraph {
   const emitter = new OnnxEmitter();
   const names = new Map<Tensor, string>();
@@ -29,8 +36,9 @@ export function compileToOnnx(
     if (node.op === "input") {
       const { name, shape } = node.attributes;
       if (inputs.has(name)) throw new PixcycleError("E_GRAPH", `Two inputs are named ${name}.`);
-      inputs.set(name, shape);
-      names.set(node.outputs[0]!, name);
+      const fixed = options.constants?.get(name);
+      if (!fixed) inputs.set(name, shape);
+      names.set(node.outputs[0]!, fixed ? emitter.floats(fixed, shape, name) : name);
       continue;
     }
     const lowered = lowerNode(

@@ -19,6 +19,19 @@ export interface StepRequest {
   readonly learningRate: number;
   /** Return the step's images too. */
   readonly visuals?: boolean;
+  /** Dropout masks by name, instead of random ones: `dropout/<network>/<image>/<module>`, elements 0 or 2. */
+  readonly dropoutMasks?: ReadonlyMap<string, Float32Array>;
+}
+
+/** The gradients of one phase by optimiser input name, `<network>/<state-dict name>`. */
+export interface PhaseGradients {
+  readonly losses: Readonly<Record<string, number>>;
+  readonly gradients: ReadonlyMap<string, FloatTensor>;
+}
+
+export interface InferRequest {
+  /** Use running statistics and no dropout; by default batch statistics and dropout stay on, as in the reference. */
+  readonly evaluate?: boolean;
 }
 
 /**
@@ -28,15 +41,26 @@ export interface StepRequest {
 export interface ModelRunner {
   /** Runs one whole training step: forward passes, losses, gradients and updates. */
   step(batch: Batch, request: StepRequest): Promise<StepResult>;
-  /** First half of a step for micro-batches or many machines: gradients by state name, nothing is updated. */
-  gradients(batch: Batch): Promise<{ losses: Record<string, number>; gradients: Map<string, FloatTensor> }>;
-  /** Second half: one optimiser update from given gradients. */
-  apply(gradients: ReadonlyMap<string, FloatTensor>, request: StepRequest): Promise<void>;
+  /**
+   * The gradients of one phase of the step (see `Model.phases`), for micro-batches or many machines. Weights stay;
+   * running statistics, pools and counters advance as in a step.
+   */
+  gradients(
+    batch: Batch,
+    phase: number,
+    request?: Pick<StepRequest, "dropoutMasks">,
+  ): Promise<PhaseGradients>;
+  /** One update of the phase's optimisers from given gradients. All phases in order are one step. */
+  apply(
+    gradients: ReadonlyMap<string, FloatTensor>,
+    phase: number,
+    request: Pick<StepRequest, "learningRate">,
+  ): Promise<void>;
   /**
    * Translates a batch with one generator (`net_G`, `net_G_A` or `net_G_B`); height and width must be
    * multiples of the generator's divisor.
    */
-  infer(generator: string, images: FloatTensor): Promise<FloatTensor>;
+  infer(generator: string, images: FloatTensor, request?: InferRequest): Promise<FloatTensor>;
   /**
    * All state as named tensors: `net_G/<state-dict name>`, `optimizer_G/exp_avg/net_G/<name>`,
    * `optimizer_G/exp_avg_sq/…`, `pool_A/images`, and the counters `step` and `optimizer_G/step`.

@@ -1,0 +1,332 @@
+import { ImagePool, type PoolPlan } from "../data/pool.js";
+import { PixcycleError } from "../errors.js";
+import type { FloatTensor, TensorMap } from "../formats/tensor.js";
+import { elements } from "../graph/shape.js";
+import type { Part } from "../models/builder.js";
+import { adamOptions, createModel, type Model } from "../models/model.js";
+import { type BatchShape, optimizerInputs } from "../models/program.js";
+import { adamScalars, adamUpdateInPlace } from "../nn/adam.js";
+import type { DropoutMask } from "../nn/forward.js";
+import type { ModelOptions } from "../options/schema.js";
+import { RandomStream } from "../random/philox.js";
+import { GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
+import { type CompiledStep, compileStep, compileTranslation, stepOutputs } from "./programs.js";
+import type { Batch, InferRequest, ModelRunner, PhaseGradients, StepRequest, StepResult } from "./runner.js";
+import { SessionCache } from "./session-cache.js";
+import { counterTensor, StateStore } from "./state-store.js";
+
+/** What one run of a step's graph gave. */
+interface RunResult extends StepResult {
+  readonly gradients: ReadonlyMap<string, FloatTensor>;
+}
+
+interface StepSession {
+  readonly step: CompiledStep;
+  readonly session: GraphSession;
+  /** Arrays that receive the gradients, reused by every run. */
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+}
+
+interface TranslationSession {
+  readonly masks: readonly DropoutMask[];
+  readonly session: GraphSession;
+}
+
+/** A model on ONNX Runtime's CPU provider, in the thread that it is made in: a step blocks that thread. */
+export class Engine implements ModelRunner {
+  readonly model: Model;
+  private readonly state: StateStore;
+  private readonly pools = new Map<string, ImagePool>();
+  private readonly steps: SessionCache<StepSession>;
+  private readonly translations: SessionCache<TranslationSession>;
+  /** Updates done so far, by optimiser. */
+  private readonly updates = new Map<string, number>();
+  private stepCount = 0;
+
+  constructor(
+    private readonly ort: OrtModule,
+    private readonly options: ModelOptions,
+    private readonly settings: SessionSettings,
+  ) {
+    this.model = createModel(options);
+    this.state = new StateStore(this.model, options, options.seed);
+    for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size, []));
+    for (const name of Object.keys(this.model.optimizers)) this.updates.set(name, 0);
+    this.steps = new SessionCache((entry) => entry.session.close());
+    this.translations = new SessionCache((entry) => entry.session.close());
+  }
+
+  async step(batch: Batch, request: StepRequest): Promise<StepResult> {
+    const { step, result } = await this.run(batch, "whole", request);
+    for (const { name } of step.program.optimizers) this.updates.set(name, this.updates.get(name)! + 1);
+    for (const { name } of step.hostOptimizers) this.update(name, result.gradients, request.learningRate);
+    this.stepCount++;
+    return { losses: result.losses, visuals: result.visuals };
+  }
+
+  async gradients(
+    batch: Batch,
+    phase: number,
+    request: Pick<StepRequest, "dropoutMasks"> = {},
+  ): Promise<PhaseGradients> {
+    const { result } = await this.run(batch, { phase }, { ...request, learningRate: 0 });
+    const copies = [...result.gradients].map(
+      ([name, { shape, data }]) => [name, { shape, data: data.slice() }] as const,
+    );
+    return { losses: result.losses, gradients: new Map(copies) };
+  }
+
+  async apply(
+    gradients: ReadonlyMap<string, FloatTensor>,
+    phase: number,
+    { learningRate }: Pick<StepRequest, "learningRate">,
+  ): Promise<void> {
+    for (const name of this.model.phases[phase]!) {
+      this.updates.set(name, this.updates.get(name)! + 1);
+      this.update(name, gradients, learningRate);
+    }
+    if (phase === this.model.phases.length - 1) this.stepCount++;
+  }
+
+  async infer(
+    generator: string,
+    images: FloatTensor,
+    { evaluate = false }: InferRequest = {},
+  ): Promise<FloatTensor> {
+    const network = this.model.networks.find(({ name }) => name === generator);
+    if (!network)
+      throw new PixcycleError("E_CHECKPOINT_MISMATCH", `The model has no generator ${generator}.`);
+    const shape = batchShape(images);
+    const mode = evaluate ? "eval" : "train";
+    const { session, masks } = await this.translations.get(
+      `${generator} ${mode} ${Object.values(shape)}`,
+      async () => {
+        const { compiled, dropoutMasks } = compileTranslation(network, shape, mode);
+        return { session: await GraphSession.create(this.ort, compiled, this.settings), masks: dropoutMasks };
+      },
+    );
+    const feeds = this.feedState(session);
+    feeds.set("image", images);
+    this.feedMasks(feeds, masks, undefined);
+    return (await session.run(feeds, new Map([["result", undefined]]))).get("result")!;
+  }
+
+  async saveState(): Promise<TensorMap> {
+    const state = this.state.save();
+    for (const [name, pool] of this.pools)
+      for (const [key, tensor] of pool.toState()) state.set(`${name}/${key}`, tensor);
+    for (const [name, count] of this.updates) state.set(`optimizer_${name}/step`, counterTensor(count));
+    state.set("step", counterTensor(this.stepCount));
+    return state;
+  }
+
+  async loadState(state: TensorMap): Promise<void> {
+    const rest = new Map(state);
+    const take = (key: string): number => {
+      const value = rest.get(key);
+      if (!value) throw new PixcycleError("E_CHECKPOINT_MISMATCH", `The checkpoint has no ${key}.`);
+      rest.delete(key);
+      return Number(value.data[0]);
+    };
+    const stepCount = take("step");
+    const updates = [...this.updates.keys()].map((name) => [name, take(`optimizer_${name}/step`)] as const);
+    const pools = [...this.pools.keys()].map((name) => {
+      const own = [...rest].filter(([key]) => key.startsWith(`${name}/`));
+      for (const [key] of own) rest.delete(key);
+      const pool = new ImagePool(this.options.pool_size, []);
+      pool.fromState(new Map(own.map(([key, tensor]) => [key.slice(name.length + 1), tensor])));
+      return [name, pool] as const;
+    });
+    this.state.load(rest);
+    this.stepCount = stepCount;
+    for (const [name, count] of updates) this.updates.set(name, count);
+    for (const [name, pool] of pools) this.pools.set(name, pool);
+  }
+
+  async loadNetwork(network: string, weights: TensorMap): Promise<void> {
+    this.state.loadNetwork(network, weights);
+  }
+
+  async close(): Promise<void> {
+    await this.steps.clear();
+    await this.translations.clear();
+  }
+
+  /** One run of the step's graph; state that the graph rewrites is taken over, host optimisers are left to do. */
+  private async run(
+    batch: Batch,
+    part: Part,
+    request: StepRequest,
+  ): Promise<{ step: CompiledStep; result: RunResult }> {
+    const { step, session, gradients } = await this.stepSession(batch, part);
+    const { program, rewritten } = step;
+    const feeds = this.feedState(session);
+    feeds.set("real_A", batch.real_A).set("real_B", batch.real_B);
+    this.feedMasks(feeds, program.dropoutMasks, request.dropoutMasks);
+    for (const { name } of program.optimizers) this.feedOptimizer(feeds, name, request.learningRate);
+    const plans = this.planPools(feeds, step, batch.real_A.shape[0]!);
+
+    const fetches = new Map<string, Float32Array | undefined>();
+    for (const name of program.losses.keys()) fetches.set(stepOutputs.loss(name), undefined);
+    if (request.visuals)
+      for (const name of program.visuals.keys()) fetches.set(stepOutputs.visual(name), undefined);
+    for (const name of plans.keys()) fetches.set(stepOutputs.pool(name), undefined);
+    for (const [name, target] of gradients) fetches.set(stepOutputs.gradient(name), target);
+    for (const key of rewritten) fetches.set(stepOutputs.next(key), this.state.spare(key));
+    const outputs = await session.run(feeds, fetches);
+
+    for (const key of rewritten) this.state.swap(key);
+    for (const [key, increment] of program.counters) this.state.count(key, increment);
+    for (const [name, plan] of plans)
+      this.pools.get(name)!.commit(plan, outputs.get(stepOutputs.pool(name))!.data);
+    const visuals = [...program.visuals.keys()].flatMap((name) => {
+      const images = outputs.get(stepOutputs.visual(name));
+      return images ? [[name, images] as const] : [];
+    });
+    const losses = [...program.losses.keys()].map(
+      (name) => [name, outputs.get(stepOutputs.loss(name))!.data[0]!] as const,
+    );
+    const found = [...gradients.keys()].map(
+      (name) => [name, outputs.get(stepOutputs.gradient(name))!] as const,
+    );
+    return {
+      step,
+      result: {
+        losses: Object.fromEntries(losses),
+        visuals: Object.fromEntries(visuals),
+        gradients: new Map(found),
+      },
+    };
+  }
+
+  private stepSession(batch: Batch, part: Part): Promise<StepSession> {
+    const shape = batchShape(batch.real_A);
+    this.checkBatch(batch, shape);
+    const key = `${part === "whole" ? part : part.phase} ${Object.values(shape)}`;
+    return this.steps.get(key, async () => {
+      const step = compileStep(this.model, this.options, shape, part);
+      const session = await GraphSession.create(this.ort, step.compiled, this.settings);
+      const gradients = step.hostOptimizers.flatMap((optimizer) => [...optimizer.gradients]);
+      return {
+        step,
+        session,
+        gradients: new Map(gradients.map(([name, { size }]) => [name, new Float32Array(size)])),
+      };
+    });
+  }
+
+  private checkBatch({ real_A, real_B }: Batch, { batch, height, width }: BatchShape): void {
+    const { input_nc, output_nc } = this.options;
+    const expected = { real_A: [batch, input_nc, height, width], real_B: [batch, output_nc, height, width] };
+    for (const [name, { shape, data }] of Object.entries({ real_A, real_B })) {
+      const wanted = expected[name as keyof typeof expected];
+      if (shape.join() !== wanted.join() || data.length !== elements(wanted)) {
+        throw new PixcycleError(
+          "E_SHAPE",
+          `${name} is [${shape}] with ${data.length} numbers, expected [${wanted}].`,
+        );
+      }
+    }
+    for (const network of Object.values(this.model.generators)) {
+      if (height % network.divisor !== 0 || width % network.divisor !== 0) {
+        throw new PixcycleError(
+          "E_SHAPE",
+          `${this.options.netG} needs sides that are multiples of ${network.divisor}, got ${width}×${height}.`,
+          {
+            hint: "Choose another crop size or generator.",
+          },
+        );
+      }
+    }
+    const smallest = Math.max(...this.model.networks.map((network) => network.minimumSize));
+    if (Math.min(height, width) < smallest) {
+      throw new PixcycleError(
+        "E_SHAPE",
+        `These networks need images of at least ${smallest} pixels, got ${width}×${height}.`,
+        {
+          hint: "Use larger crops, or fewer discriminator layers.",
+        },
+      );
+    }
+  }
+
+  private feedState(session: GraphSession): Map<string, FloatTensor> {
+    const held = [...session.graph.inputs.keys()].filter((name) => this.state.has(name));
+    return new Map(held.map((name) => [name, this.state.get(name)]));
+  }
+
+  private feedMasks(
+    feeds: Map<string, FloatTensor>,
+    masks: readonly DropoutMask[],
+    given: ReadonlyMap<string, Float32Array> | undefined,
+  ): void {
+    for (const { name, shape, probability } of masks) {
+      feeds.set(name, {
+        shape,
+        data: given?.get(name) ?? dropoutMask(elements(shape), probability, this.stream(name)),
+      });
+    }
+  }
+
+  private feedOptimizer(feeds: Map<string, FloatTensor>, name: string, learningRate: number): void {
+    const { stepSize, secondCorrection } = adamScalars(
+      adamOptions(this.options),
+      learningRate,
+      this.updates.get(name)! + 1,
+    );
+    feeds.set(optimizerInputs.stepSize(name), { shape: [], data: Float32Array.of(stepSize) });
+    feeds.set(optimizerInputs.secondCorrection(name), { shape: [], data: Float32Array.of(secondCorrection) });
+  }
+
+  private planPools(
+    feeds: Map<string, FloatTensor>,
+    { program }: CompiledStep,
+    batch: number,
+  ): Map<string, PoolPlan> {
+    const plans = new Map<string, PoolPlan>();
+    for (const { name, fakes, mixInput, pooledInput } of program.pools) {
+      const plan = this.pools.get(name)!.plan(batch, this.stream(name), fakes.shape.slice(1));
+      feeds
+        .set(mixInput, { shape: [batch, batch], data: plan.mix })
+        .set(pooledInput, { shape: fakes.shape, data: plan.pooled });
+      plans.set(name, plan);
+    }
+    return plans;
+  }
+
+  /** Random numbers of this step; name and step decide them, so that a resumed run draws the same. */
+  private stream(name: string): RandomStream {
+    return new RandomStream(this.options.seed, name, this.stepCount);
+  }
+
+  private update(optimizer: string, gradients: ReadonlyMap<string, FloatTensor>, learningRate: number): void {
+    const options = adamOptions(this.options);
+    const scalars = adamScalars(options, learningRate, this.updates.get(optimizer)!);
+    for (const network of this.model.optimizers[optimizer]!) {
+      for (const key of this.state.parameterKeys(network.name)) {
+        const gradient = gradients.get(key);
+        if (!gradient) throw new PixcycleError("E_SHAPE", `The gradients have none for ${key}.`);
+        const state = {
+          parameter: this.state.get(key).data,
+          firstMoment: this.state.get(optimizerInputs.firstMoment(optimizer, key)).data,
+          secondMoment: this.state.get(optimizerInputs.secondMoment(optimizer, key)).data,
+        };
+        adamUpdateInPlace(state, gradient.data, options, scalars);
+      }
+    }
+  }
+}
+
+function batchShape({ shape }: FloatTensor): BatchShape {
+  const [batch, , height, width] = shape as [number, number, number, number];
+  return { batch, height, width };
+}
+
+/** Zero with the probability, else 1 / (1 − probability). */
+function dropoutMask(length: number, probability: number, random: RandomStream): Float32Array {
+  const mask = new Float32Array(length);
+  random.fillUniform(mask);
+  const kept = 1 / (1 - probability);
+  for (let i = 0; i < length; i++) mask[i] = mask[i]! < probability ? 0 : kept;
+  return mask;
+}

@@ -1,0 +1,79 @@
+import { Graph, type Tensor } from "../graph/graph.js";
+import { input } from "../graph/language.js";
+import type { Part } from "../models/builder.js";
+import { type Model, stepProgram } from "../models/model.js";
+import type { BatchShape, StepProgram } from "../models/program.js";
+import type { Network } from "../networks/registry.js";
+import { type DropoutMask, NetworkState } from "../nn/forward.js";
+import { type CompiledGraph, compileToOnnx } from "../onnx/compile.js";
+import type { ModelOptions } from "../options/schema.js";
+
+/** Output names of a compiled step. */
+export const stepOutputs = {
+  loss: (name: string): string => `loss/${name}`,
+  visual: (name: string): string => `visual/${name}`,
+  pool: (name: string): string => `pool/${name}`,
+  gradient: (parameter: string): string => `gradient/${parameter}`,
+  next: (state: string): string => `next/${state}`,
+};
+
+/** A step's program and its ONNX graph. */
+export interface CompiledStep {
+  readonly program: StepProgram;
+  readonly compiled: CompiledGraph;
+  /** Optimisers whose updates the host does, with their gradients among the outputs. */
+  readonly hostOptimizers: readonly StepProgram["optimizers"][number][];
+  /** State that the graph itself rewrites. */
+  readonly rewritten: readonly string[];
+}
+
+/** Compiles a training step for one batch shape, whole or one phase of it. */
+export function compileStep(
+  model: Model,
+  options: ModelOptions,
+  shape: BatchShape,
+  part: Part = "whole",
+): CompiledStep {
+  const program = stepProgram(model, options, shape, part);
+  const hostOptimizers = program.optimizers.filter(({ updated }) => !updated || updated.size === 0);
+  const outputs: Record<string, Tensor> = {};
+  for (const [name, tensor] of program.losses) outputs[stepOutputs.loss(name)] = tensor;
+  for (const [name, tensor] of program.visuals) outputs[stepOutputs.visual(name)] = tensor;
+  for (const { name, fakes } of program.pools) outputs[stepOutputs.pool(name)] = fakes;
+  for (const { gradients } of hostOptimizers) {
+    for (const [name, tensor] of gradients) outputs[stepOutputs.gradient(name)] = tensor;
+  }
+  const next = [...program.buffers, ...program.optimizers.flatMap(({ updated }) => [...(updated ?? [])])];
+  for (const [name, tensor] of next) outputs[stepOutputs.next(name)] = tensor;
+  return {
+    program,
+    compiled: compileToOnnx(outputs, { name: `${options.model} step` }),
+    hostOptimizers,
+    rewritten: next.map(([name]) => name),
+  };
+}
+
+/** A generator's forward pass: input `image`, output `result`. */
+export interface CompiledTranslation {
+  readonly compiled: CompiledGraph;
+  readonly dropoutMasks: readonly DropoutMask[];
+}
+
+/**
+ * Compiles a generator's forward pass on [N, C, H, W]. With `weights` they become constants, which runs faster;
+ * without, they are inputs named `<network>/<state-dict name>`.
+ */
+export function compileTranslation(
+  network: Network,
+  { batch, height, width }: BatchShape,
+  mode: "train" | "eval",
+  weights?: ReadonlyMap<string, Float32Array>,
+): CompiledTranslation {
+  const graph = new Graph();
+  const state = new NetworkState(graph, network.name, mode);
+  const image = input(graph, "image", [batch, network.inputChannels, height, width]);
+  const result = state.call("translation", () => network.forward(state, image));
+  const constants = weights && new Map([...weights].map(([name, data]) => [`${network.name}/${name}`, data]));
+  const compiled = compileToOnnx({ result }, { name: network.name, ...(constants && { constants }) });
+  return { compiled, dropoutMasks: state.masks };
+}
