@@ -50,7 +50,7 @@ export class Engine implements ModelRunner {
   ) {
     this.model = createModel(options);
     this.state = new StateStore(this.model, options, options.seed);
-    for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size, []));
+    for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size));
     for (const name of Object.keys(this.model.optimizers)) this.updates.set(name, 0);
     this.steps = new SessionCache((entry) => entry.session.close());
     this.translations = new SessionCache((entry) => entry.session.close());
@@ -133,9 +133,8 @@ export class Engine implements ModelRunner {
     const pools = [...this.pools.keys()].map((name) => {
       const own = [...rest].filter(([key]) => key.startsWith(`${name}/`));
       for (const [key] of own) rest.delete(key);
-      const pool = new ImagePool(this.options.pool_size, []);
-      pool.fromState(new Map(own.map(([key, tensor]) => [key.slice(name.length + 1), tensor])));
-      return [name, pool] as const;
+      const images = new Map(own.map(([key, tensor]) => [key.slice(name.length + 1), tensor]));
+      return [name, ImagePool.fromState(this.options.pool_size, images)] as const;
     });
     this.state.load(rest);
     this.stepCount = stepCount;
@@ -178,7 +177,7 @@ export class Engine implements ModelRunner {
     for (const key of rewritten) this.state.swap(key);
     for (const [key, increment] of program.counters) this.state.count(key, increment);
     for (const [name, plan] of plans)
-      this.pools.get(name)!.commit(plan, outputs.get(stepOutputs.pool(name))!.data);
+      this.pools.get(name)!.commit(plan, outputs.get(stepOutputs.pool(name))!);
     const visuals = [...program.visuals.keys()].flatMap((name) => {
       const images = outputs.get(stepOutputs.visual(name));
       return images ? [[name, images] as const] : [];
@@ -285,7 +284,7 @@ export class Engine implements ModelRunner {
   ): Map<string, PoolPlan> {
     const plans = new Map<string, PoolPlan>();
     for (const { name, fakes, mixInput, pooledInput } of program.pools) {
-      const plan = this.pools.get(name)!.plan(batch, this.stream(name), fakes.shape.slice(1));
+      const plan = this.pools.get(name)!.plan(fakes.shape, this.stream(name));
       feeds
         .set(mixInput, { shape: [batch, batch], data: plan.mix })
         .set(pooledInput, { shape: fakes.shape, data: plan.pooled });
