@@ -35,12 +35,12 @@ export function lowerConvTranspose(
   const { stride, padding, outputSize } = attributes;
   const [kh, kw] = weight.slice(2) as [number, number];
   const rest = bias === undefined ? [] : [bias];
-  if (stride === 1 && padding.top < kh && padding.left < kw) {
+  const top = kh - 1 - padding.top;
+  const left = kw - 1 - padding.left;
+  const bottom = outputSize[0] + kh - 1 - input[2]! - top;
+  const right = outputSize[1] + kw - 1 - input[3]! - left;
+  if (stride === 1 && Math.min(top, left, bottom, right) >= 0) {
     const turned = e.reverse(e.reverse(e.transpose(w!, [1, 0, 2, 3]), 2), 3);
-    const top = kh - 1 - padding.top;
-    const left = kw - 1 - padding.left;
-    const bottom = outputSize[0] + kh - 1 - input[2]! - top;
-    const right = outputSize[1] + kw - 1 - input[3]! - left;
     return e.one(
       "Conv",
       [x!, turned, ...rest],

@@ -63,6 +63,7 @@ export function lowerSlice(
   const axes = shape.flatMap((extent, axis) =>
     starts[axis] === 0 && ends[axis] === extent && steps[axis] === 1 ? [] : [axis],
   );
+  if (axes.length === 0) return x;
   const pick = (values: readonly number[]): string => e.ints(axes.map((axis) => values[axis]!));
   return e.one("Slice", [x, pick(starts), pick(ends), e.ints(axes), pick(steps)]);
 }
@@ -101,6 +102,12 @@ export function lowerUpsampleNearest(e: OnnxEmitter, x: string, scale: number, r
   });
 }
 
+/** The axes that a reduction sums over; those of extent 1 only slow it down, but no axes at all would mean all of them. */
+export function reducedAxes(e: OnnxEmitter, axes: readonly number[], shape: Shape): string {
+  const long = axes.filter((axis) => shape[axis] !== 1);
+  return e.ints(long.length > 0 ? long : axes);
+}
+
 /** y, mean and rstd of `normalize`: mean and variance in two passes, which stays accurate far from zero. */
 export function lowerNormalize(
   e: OnnxEmitter,
@@ -108,7 +115,7 @@ export function lowerNormalize(
   { axes, eps }: OpAttributes["normalize"],
   shape: Shape,
 ): string[] {
-  const over = e.ints(axes.filter((axis) => shape[axis] !== 1));
+  const over = reducedAxes(e, axes, shape);
   const mean = e.one("ReduceMean", [x, over], { keepdims: 1 });
   const centred = e.one("Sub", [x, mean]);
   const squares = e.one("ReduceSumSquare", [centred, over], { keepdims: 1 });

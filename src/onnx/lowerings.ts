@@ -10,6 +10,7 @@ import {
   lowerReflectPadAdjoint,
   lowerSlice,
   lowerUpsampleNearest,
+  reducedAxes,
 } from "./lower-spatial.js";
 
 /** What a lowering sees of its node: the names of its inputs, and their and its first output's shapes. */
@@ -31,7 +32,7 @@ const simple =
 const reduce =
   (opType: "ReduceSum" | "ReduceMean"): Lowering<"reduceSum" | "reduceMean"> =>
   (e, { attributes: { axes }, inputs, shapes: [x] }) =>
-    e.one(opType, [inputs[0]!, e.ints(axes.filter((axis) => x![axis] !== 1))], { keepdims: 1 });
+    e.one(opType, [inputs[0]!, reducedAxes(e, axes, x!)], { keepdims: 1 });
 
 /** How every operation becomes ONNX, in one table. Inputs are named by the compiler. */
 export const LOWERINGS: { readonly [K in Exclude<OpName, "input">]: Lowering<K> } = {
