@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // Worker threads run the compiled package.
+    globalSetup: ["test/setup/build.ts"],
     testTimeout: 60_000,
     // The machine's two cores are shared with ONNX Runtime's own threads.
     maxWorkers: 2,

@@ -1,0 +1,104 @@
+import { createRequire } from "node:module";
+import { Worker } from "node:worker_threads";
+import { PixcycleError } from "../errors.js";
+import type { LoadedBatch } from "./batch.js";
+import {
+  decodeError,
+  type LoaderReply,
+  type LoaderRequest,
+  type LoaderWorkerData,
+} from "./loader-messages.js";
+
+/** Where batches come from: loading threads, or this thread. */
+export interface BatchSource {
+  load(epoch: number, indices: readonly number[]): Promise<LoadedBatch>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  resolve(batch: LoadedBatch): void;
+  reject(error: PixcycleError): void;
+}
+
+/** One loading thread. It keeps the process alive only while something waits for it. */
+class LoaderThread implements BatchSource {
+  private readonly worker: Worker;
+  private readonly waiting = new Map<number, Waiting>();
+  private readonly exited: Promise<void>;
+  private nextId = 0;
+  private failure: PixcycleError | undefined;
+
+  constructor(path: string, data: LoaderWorkerData) {
+    this.worker = new Worker(path, { workerData: data });
+    this.worker.unref();
+    this.worker.on("message", (reply: LoaderReply) => this.receive(reply));
+    this.worker.on("error", (cause) => {
+      this.fail(new PixcycleError("E_INTERNAL", `A loading thread failed: ${cause.message}`, { cause }));
+    });
+    this.exited = new Promise((resolve) => {
+      this.worker.on("exit", () => {
+        this.fail(new PixcycleError("E_INTERNAL", "A loading thread has ended."));
+        resolve();
+      });
+    });
+  }
+
+  load(epoch: number, indices: readonly number[]): Promise<LoadedBatch> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker.ref();
+      this.send({ kind: "load", id, epoch, indices });
+    });
+  }
+
+  /** Lets the thread end what it has begun: it must not be cut off inside native code. */
+  async close(): Promise<void> {
+    this.worker.ref();
+    this.send({ kind: "close" });
+    await this.exited;
+  }
+
+  private send(request: LoaderRequest): void {
+    this.worker.postMessage(request);
+  }
+
+  private receive(reply: LoaderReply): void {
+    const waiting = this.waiting.get(reply.id);
+    this.waiting.delete(reply.id);
+    if (this.waiting.size === 0) this.worker.unref();
+    if ("batch" in reply) waiting?.resolve(reply.batch);
+    else waiting?.reject(decodeError(reply.error));
+  }
+
+  private fail(failure: PixcycleError): void {
+    this.failure ??= failure;
+    for (const { reject } of this.waiting.values()) reject(this.failure);
+    this.waiting.clear();
+  }
+}
+
+function workerPath(): string {
+  try {
+    return createRequire(import.meta.url).resolve("#loader-worker");
+  } catch (cause) {
+    throw new PixcycleError("E_INTERNAL", "The loading thread's program is missing.", {
+      hint: "Build the package with npm run build.",
+      cause,
+    });
+  }
+}
+
+/** Starts loading threads; batches are handed to them in turn. */
+export function startLoaderThreads(count: number, data: LoaderWorkerData): BatchSource {
+  const path = workerPath();
+  const threads = Array.from({ length: count }, () => new LoaderThread(path, data));
+  let turn = 0;
+  return {
+    load: (epoch, indices) => threads[turn++ % count]!.load(epoch, indices),
+    async close() {
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { parentPort, workerData } from "node:worker_threads";
+import sharp from "sharp";
+import { loadBatch } from "./batch.js";
+import { makeDataset } from "./dataset.js";
+import {
+  encodeError,
+  type LoaderReply,
+  type LoaderRequest,
+  type LoaderWorkerData,
+} from "./loader-messages.js";
+
+/** The body of a loading thread: loads the batches that it is asked for. */
+
+const port = parentPort!;
+const { options, files } = workerData as LoaderWorkerData;
+const dataset = makeDataset(options, files);
+// Several images are decoded at once already; more threads for each would only take cores from the training.
+sharp.concurrency(1);
+
+async function load(id: number, epoch: number, indices: readonly number[]): Promise<void> {
+  try {
+    const batch = await loadBatch(dataset, epoch, indices);
+    const reply: LoaderReply = { id, batch };
+    port.postMessage(reply, [
+      batch.real_A.data.buffer as ArrayBuffer,
+      batch.real_B.data.buffer as ArrayBuffer,
+    ]);
+  } catch (error) {
+    const reply: LoaderReply = { id, error: encodeError(error) };
+    port.postMessage(reply);
+  }
+}
+
+port.on("message", (request: LoaderRequest) => {
+  if (request.kind === "close") port.close();
+  else void load(request.id, request.epoch, request.indices);
+});
