@@ -1,82 +1,73 @@
+import { type FileHandle, open } from "node:fs/promises";
 import { PixcycleError } from "../errors.js";
-import { type ByteSource, withFileSource } from "./byte-source.js";
-import { decodeSafetensors } from "./safetensors.js";
-import type { TensorMap } from "./tensor.js";
-import { openTorchStream } from "./torch/legacy.js";
-import { readStateDict, type TorchArchive } from "./torch/state-dict.js";
-import { openTorchTar } from "./torch/tar.js";
-import { openTorchZip } from "./torch/zip.js";
-
-export interface TensorFile {
-  tensors: TensorMap;
-  metadata: Record<string, string>;
-}
+import type { ByteSource } from "./byte-source.js";
+import { readTensorSource, type TensorFile } from "./tensor-source.js";
 
 /**
- * Reads a file of named tensors: safetensors, or a PyTorch `.pth` in any of its three containers. The content
- * decides, never the extension. Names of a `.pth` are flattened with dots and lose a common `module.`; its text
- * and numbers become metadata. No code of the file is ever run.
+ * Reads a file of named tensors, safetensors or any PyTorch `.pth`: see {@link readTensorSource}.
  *
- * @throws PixcycleError E_FILE_MISSING; E_FILE_FORMAT saying what is wrong and where; E_PICKLE_FORBIDDEN naming
- *   what a `.pth` asks for beyond data
+ * @throws PixcycleError E_FILE_MISSING if it is not there, not a file or may not be read; E_FILE_FORMAT;
+ *   E_PICKLE_FORBIDDEN
  */
 export async function readTensorFile(path: string): Promise<TensorFile> {
   return withFileSource(path, readTensorSource);
 }
 
-/** {@link readTensorFile} for bytes from anywhere. */
-export async function readTensorSource(source: ByteSource): Promise<TensorFile> {
-  const head = await source.read(0, HEAD_BYTES);
-  if (isSafetensors(head)) return decodeSafetensors(await source.read(0, source.size), source.where);
-  const open = CONTAINERS.find(({ matches }) => matches(head))?.open;
-  if (open === undefined) throw unknownFile(head, source.where);
-  return readStateDict(await open(source), source.size, source.where);
+/** One read call takes at most 2 GiB on Linux. */
+const MAX_READ = 2 ** 30;
+
+/**
+ * Opens a file, hands it to `use`, and closes it.
+ *
+ * @throws PixcycleError E_FILE_MISSING if the file is not there, is not a file or may not be read
+ */
+async function withFileSource<T>(file: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
+  const handle = await openFile(file);
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw new PixcycleError("E_FILE_MISSING", `${file} is not a file.`);
+    return await use({
+      where: file,
+      size: stats.size,
+      read: (offset, length) => readFully(handle, offset, Math.max(0, Math.min(length, stats.size - offset))),
+    });
+  } finally {
+    await handle.close();
+  }
 }
 
-const HEAD_BYTES = 512;
-
-const CONTAINERS: readonly {
-  readonly matches: (head: Uint8Array) => boolean;
-  readonly open: (source: ByteSource) => Promise<TorchArchive>;
-}[] = [
-  { matches: (head) => textAt(head, 0, 2) === "PK", open: openTorchZip },
-  { matches: (head) => textAt(head, 257, 5) === "ustar", open: openTorchTar },
-  // PROTO, the first byte of every pickle of protocol 2 and above.
-  { matches: (head) => head[0] === 0x80 && head[1]! <= 5, open: openTorchStream },
-];
-
-/** A header length below 4 GB, then the header's brace. */
-function isSafetensors(head: Uint8Array): boolean {
-  return head.subarray(4, 8).every((byte) => byte === 0) && textAt(head, 8, 1) === "{";
+async function openFile(file: string): Promise<FileHandle> {
+  try {
+    return await open(file, "r");
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") {
+      throw new PixcycleError("E_FILE_MISSING", `${file} does not exist.`, {
+        hint: "Check the path.",
+        cause,
+      });
+    }
+    const problem = code === "EACCES" ? "permission denied" : message;
+    throw new PixcycleError("E_FILE_MISSING", `${file} cannot be read: ${problem}.`, { cause });
+  }
 }
 
-function textAt(head: Uint8Array, begin: number, length: number): string {
-  return String.fromCharCode(...head.subarray(begin, begin + length));
-}
-
-const LOOKALIKES: readonly (readonly [matches: (text: string) => boolean, problem: string, hint: string])[] =
-  [
-    [(text) => text === "", "it is empty", "Copy or download it again."],
-    [
-      (text) => /^\s*<(!doctype|html|\?xml)/i.test(text),
-      "it is a web page",
-      "The download failed; fetch the file again.",
-    ],
-    [
-      (text) => text.startsWith("version https://git-lfs"),
-      "it is a Git LFS pointer",
-      "Run `git lfs pull` to fetch the file itself.",
-    ],
-    [(text) => text.startsWith("\x1f\x8b"), "it is gzip-compressed", "Unpack it with gunzip first."],
-    [(text) => text.startsWith("\x89HDF"), "it is an HDF5 file", "Convert it to safetensors first."],
-  ];
-
-function unknownFile(head: Uint8Array, where: string): PixcycleError {
-  const text = textAt(head, 0, head.length);
-  const [, problem, hint] = LOOKALIKES.find(([matches]) => matches(text)) ?? [
-    undefined,
-    "it is neither safetensors nor a PyTorch file",
-    "Give a .safetensors file, or a .pth saved with torch.save(net.state_dict(), path).",
-  ];
-  return new PixcycleError("E_FILE_FORMAT", `${where} holds no readable tensors: ${problem}.`, { hint });
+async function readFully(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(
+      bytes,
+      filled,
+      Math.min(length - filled, MAX_READ),
+      offset + filled,
+    );
+    if (bytesRead === 0) return bytes.subarray(0, filled);
+    filled += bytesRead;
+  }
+  return bytes;
 }
