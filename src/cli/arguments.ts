@@ -43,6 +43,7 @@ export function describe(target: Commander, command: Command): void {
   )) {
     target.addOption(flagOption(flag).helpGroup("General:"));
   }
+  target.addHelpOption(new Option("-h, --help", "print this help").helpGroup("General:"));
   if (command.examples !== undefined) {
     const lines = command.examples.map((example) => `  pixcycle ${example}`);
     target.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);

@@ -15,6 +15,16 @@ export const registry: readonly CommandEntry[] = [
     load: () => import("./commands/train.js"),
   },
   {
+    name: "bench",
+    summary: "time training steps and translations",
+    load: () => import("./commands/bench.js"),
+  },
+  {
+    name: "step",
+    summary: "run training steps on given weights and batches",
+    load: () => import("./commands/step.js"),
+  },
+  {
     name: "doctor",
     summary: "check this machine: versions, providers, threads, memory, a small self test",
     load: () => import("./commands/doctor.js"),

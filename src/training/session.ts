@@ -1,4 +1,5 @@
 import { PixcycleError } from "../errors.js";
+import type { FloatTensor } from "../formats/tensor.js";
 import { defaults } from "../options/presets.js";
 import {
   givenOptions,
@@ -7,7 +8,7 @@ import {
   resolveOptions,
 } from "../options/resolve.js";
 import type { OptionName, Options } from "../options/schema.js";
-import type { ModelRunner, StepResult } from "../runtime/runner.js";
+import type { ModelRunner } from "../runtime/runner.js";
 import { loadCheckpoint } from "./checkpoint.js";
 import type { TrainHooks } from "./hooks.js";
 import { checkMemory, describeMemory, type MemoryEstimate } from "./memory.js";
@@ -27,11 +28,11 @@ import { runTraining, type TrainingData, type TrainingResult } from "./trainer.j
 export interface TrainingServices {
   openData(options: Options): Promise<TrainingData>;
   createRunner(options: Options): Promise<ModelRunner>;
-  estimateMemory(options: Options): MemoryEstimate | undefined;
+  estimateMemory(options: Options): MemoryEstimate;
   /** Opens the validation images and returns how to measure the runner on them. */
   openValidation(options: Options, runner: ModelRunner): Promise<() => Promise<number>>;
   /** Writes a step's images into a folder, returns the path. */
-  writeSample(folder: string, step: number, visuals: StepResult["visuals"]): Promise<string>;
+  writeSample(folder: string, step: number, images: Readonly<Record<string, FloatTensor>>): Promise<string>;
 }
 
 export interface TrainingControls {
@@ -69,34 +70,46 @@ export async function runSession(
   const { options } = resolved;
   const folder = runFolder(options);
   await checkRunFolder(folder, options);
-  const data = await services.openData(options);
   const estimate = services.estimateMemory(options);
-  if (estimate !== undefined) {
-    hooks?.onNotice?.(describeMemory(estimate));
-    checkMemory(estimate, options.max_memory);
-  }
-  const runner = await services.createRunner(options);
+  hooks?.onNotice?.(describeMemory(estimate));
+  checkMemory(estimate, options.max_memory);
+  const data = await services.openData(options);
   try {
-    const saved = options.continue_train ? await restore(folder, options, runner, hooks) : undefined;
-    const start =
-      saved === undefined
-        ? startPosition(options, data.batchesPerEpoch)
-        : continuePosition(saved, options, data.batchesPerEpoch);
-    if (saved !== undefined && saved.batch > 0 && start.batch === 0) {
-      hooks?.onNotice?.(`the number of batches changed: epoch ${start.epoch} begins again`);
+    const runner = await services.createRunner(options);
+    try {
+      const start = await startOrContinue(folder, options, runner, data, hooks);
+      const validate =
+        options.lr_policy === "plateau" ? { validate: await services.openValidation(options, runner) } : {};
+      await beginRun(folder, resolved);
+      return await runTraining({
+        ...{ options, runner, data, folder, start, ...validate },
+        ...(hooks === undefined ? {} : { hooks }),
+        ...(signal === undefined ? {} : { signal }),
+        writeSample: (step, images) => services.writeSample(folder.samples, step, images),
+      });
+    } finally {
+      await runner.close();
     }
-    const validate =
-      options.lr_policy === "plateau" ? { validate: await services.openValidation(options, runner) } : {};
-    await beginRun(folder, resolved);
-    return await runTraining({
-      ...{ options, runner, data, folder, start, ...validate },
-      ...(hooks === undefined ? {} : { hooks }),
-      ...(signal === undefined ? {} : { signal }),
-      writeSample: (step, visuals) => services.writeSample(folder.samples, step, visuals),
-    });
   } finally {
-    await runner.close();
+    await data.close();
   }
+}
+
+/** Where the training begins; a continued one's state is loaded into the runner. */
+async function startOrContinue(
+  folder: RunFolder,
+  options: Options,
+  runner: ModelRunner,
+  { batchesPerEpoch }: TrainingData,
+  hooks: TrainHooks | undefined,
+): Promise<TrainingPosition> {
+  const saved = options.continue_train ? await restore(folder, options, runner, hooks) : undefined;
+  if (saved === undefined) return startPosition(options, batchesPerEpoch);
+  const start = continuePosition(saved, options, batchesPerEpoch);
+  if (saved.batch > 0 && start.batch === 0) {
+    hooks?.onNotice?.(`the number of batches changed: epoch ${start.epoch} begins again`);
+  }
+  return start;
 }
 
 /** Loads the checkpoint that a continued run asks for into the runner. Undefined if there is none yet. */

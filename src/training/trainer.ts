@@ -1,6 +1,7 @@
 import { PixcycleError } from "../errors.js";
+import type { FloatTensor } from "../formats/tensor.js";
 import type { Options } from "../options/schema.js";
-import type { Batch, ModelRunner, StepResult } from "../runtime/runner.js";
+import type { Batch, ModelRunner } from "../runtime/runner.js";
 import { pruneCheckpoints, saveCheckpoint } from "./checkpoint.js";
 import type { TrainHooks } from "./hooks.js";
 import { MetricsLog } from "./metrics.js";
@@ -13,6 +14,8 @@ export interface TrainingData {
   readonly batchesPerEpoch: number;
   /** The batches of an epoch (numbered from 1), without the first `startBatch`. */
   batches(epoch: number, startBatch: number): AsyncIterable<Batch>;
+  /** Ends what loads ahead. */
+  close(): Promise<void>;
 }
 
 /** What a trainer works with. Everything is given, nothing is looked up. */
@@ -28,15 +31,15 @@ export interface TrainerParts {
   readonly signal?: AbortSignal;
   /** A distance to the truth on images that are not trained on, for the plateau schedule. */
   readonly validate?: () => Promise<number>;
-  /** Writes a step's images, returns the path. */
-  readonly writeSample?: (step: number, visuals: StepResult["visuals"]) => Promise<string>;
+  /** Writes a step's images (by the reference's names, the real ones too), returns the path. */
+  readonly writeSample?: (step: number, images: Readonly<Record<string, FloatTensor>>) => Promise<string>;
 }
 
 export interface TrainingResult {
   readonly position: TrainingPosition;
   /** False if the training was interrupted before its end. */
   readonly finished: boolean;
-  /** The newest checkpoint; undefined if the training was interrupted before the first step. */
+  /** The newest checkpoint that was written; undefined if there was nothing to save. */
   readonly checkpoint: string | undefined;
   /** Losses of the last step. */
   readonly losses: Readonly<Record<string, number>>;
@@ -93,7 +96,7 @@ class Trainer {
   private async trainEpoch(): Promise<void> {
     const { epoch, step } = this.position;
     let asked = performance.now();
-    for await (const batch of this.parts.data.batches(epoch, this.position.batch)) {
+    for await (const batch of this.loaded(epoch)) {
       if (this.isOver()) return;
       await this.trainStep(batch, (performance.now() - asked) / 1000);
       if (this.position.epoch !== epoch || this.isOver()) return;
@@ -101,6 +104,23 @@ class Trainer {
     }
     if (this.position.step === step && !this.isOver()) {
       throw new PixcycleError("E_DATA_EMPTY", `epoch ${epoch} has no batch to train on.`);
+    }
+  }
+
+  /** The epoch's batches. When one cannot be loaded, what was trained is saved before the error goes on. */
+  private async *loaded(epoch: number): AsyncIterable<Batch> {
+    const batches = this.parts.data.batches(epoch, this.position.batch)[Symbol.asyncIterator]();
+    try {
+      while (true) {
+        const next = await batches.next().catch(async (error: unknown) => {
+          if (this.savedStep < this.position.step) await this.save(false);
+          throw error;
+        });
+        if (next.done === true) return;
+        yield next.value;
+      }
+    } finally {
+      await batches.return?.();
     }
   }
 
@@ -127,7 +147,8 @@ class Trainer {
     const { batch: trained } = this.position;
     hooks?.onStep?.({ step, epoch, batch: trained, learningRate, losses, images, seconds, dataSeconds });
     if (visuals) {
-      const path = await this.parts.writeSample!(step, result.visuals);
+      const { real_A, real_B } = batch;
+      const path = await this.parts.writeSample!(step, { real_A, real_B, ...result.visuals });
       hooks?.onSample?.({ step, path });
     }
     const epochEnded = this.position.batch >= this.position.batchesPerEpoch;

@@ -35,7 +35,7 @@ export class FakeRunner implements ModelRunner {
     this.pool[step % 2] = sum;
     this.step_ = step;
     const losses = { G_L1: this.lossAt(step, Math.abs(this.weight[0]!)), D_real: this.weight[1]! };
-    return { losses, visuals: visuals === true ? { real_A: batch.real_A, fake_B: batch.real_A } : {} };
+    return { losses, visuals: visuals === true ? { fake_B: batch.real_A } : {} };
   }
 
   gradients(): never {
@@ -99,6 +99,7 @@ export function fakeData(seed: number, batchesPerEpoch: number): TrainingData {
         yield { real_A: image, real_B: image };
       }
     },
+    close: async () => undefined,
   };
 }
 
@@ -116,7 +117,7 @@ export function fakeServices(batchesPerEpoch: number, prepare?: (runner: FakeRun
       prepare?.(services.runner);
       return services.runner;
     },
-    estimateMemory: () => undefined,
+    estimateMemory: () => ({ state: 1, activations: 1 }),
     openValidation: async () => async () => 1,
     writeSample: async (folder, step) => `${folder}/${step}.png`,
   };

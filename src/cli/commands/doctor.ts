@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +28,9 @@ export const command: Command = {
       checks.push(check);
       if (!output.json) output.result(`${mark(check)} ${check.name.padEnd(14)} ${check.detail}`);
     };
-    for (const check of [checkNode(), ...checkPackages(), checkThreads(), checkMemory()]) report(check);
+    report({ name: "pixcycle", ok: true, detail: version });
+    for (const check of [checkNode(), checkThreads(), checkMemory()]) report(check);
+    report(await checkRuntime());
     report(await checkImages());
     report(await checkWriting(runsDir));
     for (const check of await checkProviders()) report(check);
@@ -51,16 +52,14 @@ function checkNode(): Check {
   return { name: "node", ok, detail: `${process.version} on ${process.platform} ${process.arch}${needed}` };
 }
 
-function checkPackages(): Check[] {
-  const require = createRequire(import.meta.url);
-  const installed = ["onnxruntime-node", "zod", "commander"].map((name): Check => {
-    try {
-      return { name, ok: true, detail: (require(`${name}/package.json`) as { version: string }).version };
-    } catch (error) {
-      return { name, ok: false, detail: firstLine(error) };
-    }
-  });
-  return [{ name: "pixcycle", ok: true, detail: version }, ...installed];
+async function checkRuntime(): Promise<Check> {
+  const name = "onnxruntime";
+  try {
+    const { env } = await import("onnxruntime-node");
+    return { name, ok: true, detail: env.versions.node ?? "loads" };
+  } catch (error) {
+    return { name, ok: false, detail: firstLine(error) };
+  }
 }
 
 function checkThreads(): Check {
@@ -127,8 +126,10 @@ function probeProvider(name: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(process.execPath, [script, name], { timeout: PROVIDER_TIMEOUT_MS }, (error, _, stderr) => {
       if (error === null) return resolve(undefined);
-      const line = stderr.trim().split("\n").at(-1) ?? "";
-      resolve(line === "" ? `does not load (${error.signal ?? `exit ${error.code}`})` : line.slice(0, 120));
+      const reason = stderr.trim().split("\n").at(-1) ?? "";
+      // ONNX Runtime puts the place in its source in front.
+      const plain = reason.replace(/^\/\S+:\d+ .*?\)\s*(?=\S)/, "").slice(0, 120);
+      resolve(plain === "" ? `does not load (${error.signal ?? `exit ${error.code}`})` : plain);
     });
   });
 }

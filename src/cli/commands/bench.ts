@@ -1,0 +1,137 @@
+import { PixcycleError } from "../../errors.js";
+import type { FloatTensor } from "../../formats/tensor.js";
+import { createModel } from "../../models/model.js";
+import { networkOptions, type Options } from "../../options/schema.js";
+import { RandomStream } from "../../random/philox.js";
+import { createGenerator, createRunner } from "../../runtime/node/create.js";
+import type { ModelRunner } from "../../runtime/runner.js";
+import type { Command, CommandCall } from "../command.js";
+
+const DEFAULT_STEPS = 5;
+
+/** Times training steps and translations of random images; the first of each only warms up. */
+export const command: Command = {
+  options: [
+    "model",
+    "preset",
+    ...(Object.keys(networkOptions) as (keyof typeof networkOptions)[]),
+    "gan_mode",
+    "lambda_identity",
+    "pool_size",
+    "threads",
+    "seed",
+  ],
+  flags: [
+    { name: "size", value: "S", summary: "height and width of the images (256)" },
+    { name: "batch", value: "N", summary: "images in a training batch (1)" },
+    { name: "steps", value: "K", summary: `steps that are timed (${DEFAULT_STEPS})` },
+  ],
+  examples: [
+    "bench --model cycle_gan --size 256 --batch 1 --steps 5",
+    "bench --model pix2pix --size 128 --ngf 32 --json",
+  ],
+  async run(call, output) {
+    const { options } = await call.resolveOptions();
+    const size = wholeNumber(call, "size", 256);
+    const batch = wholeNumber(call, "batch", 1);
+    const steps = wholeNumber(call, "steps", DEFAULT_STEPS);
+    const stepSeconds = await timeSteps(options, batch, size, steps, (line) => output.note(line));
+    const imageSeconds = await timeTranslations(options, size, steps);
+    const result = {
+      secondsPerStep: median(stepSeconds),
+      secondsPerImage: median(imageSeconds),
+      peakMiB: process.resourceUsage().maxRSS / 1024,
+    };
+    if (output.json) output.result(JSON.stringify(result));
+    else {
+      output.result(`${options.model} ${options.netG}, ngf ${options.ngf}, ${size}×${size}, batch ${batch}`);
+      output.result(`training step   ${result.secondsPerStep.toFixed(3)} s (median of ${steps})`);
+      output.result(`translation     ${result.secondsPerImage.toFixed(3)} s per image`);
+      output.result(`peak memory     ${Math.round(result.peakMiB)} MiB`);
+    }
+    return undefined;
+  },
+};
+
+function wholeNumber({ flags }: CommandCall, name: string, fallback: number): number {
+  const written = flags[name];
+  if (written === undefined) return fallback;
+  const value = Number(written);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new PixcycleError("E_OPTION", `--${name} expects a whole number of at least 1, got "${written}".`);
+  }
+  return value;
+}
+
+function randomImages(shape: readonly number[], stream: string): FloatTensor {
+  const data = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
+  new RandomStream(0, stream).fillUniform(data);
+  return { shape, data: data.map((value) => 2 * value - 1) };
+}
+
+async function timed(
+  count: number,
+  run: (i: number) => Promise<unknown>,
+  report?: (seconds: number) => void,
+): Promise<number[]> {
+  const seconds: number[] = [];
+  for (let i = 0; i <= count; i++) {
+    const start = performance.now();
+    await run(i);
+    const took = (performance.now() - start) / 1000;
+    report?.(took);
+    if (i > 0) seconds.push(took);
+  }
+  return seconds;
+}
+
+async function timeSteps(
+  options: Options,
+  batch: number,
+  size: number,
+  steps: number,
+  note: (line: string) => void,
+): Promise<number[]> {
+  const { input_nc, output_nc, lr } = options;
+  const real_A = randomImages([batch, input_nc, size, size], "bench/A");
+  const real_B = randomImages([batch, output_nc, size, size], "bench/B");
+  const runner: ModelRunner = createRunner(options, { threads: options.threads });
+  try {
+    return await timed(
+      steps,
+      () => runner.step({ real_A, real_B }, { learningRate: lr }),
+      (seconds) => note(`step: ${seconds.toFixed(3)} s`),
+    );
+  } finally {
+    await runner.close();
+  }
+}
+
+/** Translates single images with fresh weights: the same work as with trained ones. */
+async function timeTranslations(options: Options, size: number, count: number): Promise<number[]> {
+  const { input_nc, output_nc } = options;
+  const name = createModel(options).generators.AtoB!.name;
+  const runner = createRunner(options, { threads: options.threads });
+  const state = await runner.saveState();
+  await runner.close();
+  const prefix = `${name}/`;
+  const own = [...state]
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, tensor]) => [key.slice(prefix.length), tensor] as const);
+  const generator = createGenerator(
+    { options, inputChannels: input_nc, outputChannels: output_nc, weights: new Map(own) },
+    { threads: options.threads },
+  );
+  const image = randomImages([1, input_nc, size, size], "bench/image");
+  try {
+    return await timed(Math.max(count, DEFAULT_STEPS), () => generator.translate(image));
+  } finally {
+    await generator.close();
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,52 @@
+import { type Tensor, topologicalOrder } from "../graph/graph.js";
+import { createModel, stepProgram } from "../models/model.js";
+import type { Options } from "../options/schema.js";
+import type { MemoryEstimate } from "./memory.js";
+
+const BYTES = 4;
+/** Weights, gradients and two moments. */
+const COPIES_OF_PARAMETERS = 4;
+
+/**
+ * Estimates the memory of a training step on images of `crop_size`, by walking the step's graph: a tensor lives
+ * from the node that makes it to its last use.
+ */
+export function estimateMemory(options: Options): MemoryEstimate {
+  const { crop_size, batch_size } = options;
+  const shape = { batch: batch_size, height: crop_size, width: crop_size };
+  const program = stepProgram(createModel(options), options, shape);
+  const gradients = program.optimizers.flatMap((optimizer) => [...optimizer.gradients.values()]);
+  const outputs = [
+    ...program.losses.values(),
+    ...program.buffers.values(),
+    ...program.optimizers.flatMap(({ updated }) => [...(updated?.values() ?? [])]),
+    ...program.pools.map(({ fakes }) => fakes),
+    ...gradients,
+  ];
+  const parameters = gradients.reduce((sum, { size }) => sum + size, 0);
+  return {
+    state: parameters * BYTES * COPIES_OF_PARAMETERS,
+    activations: peakLiveElements(outputs) * BYTES,
+  };
+}
+
+/** The most elements that are alive at once when nodes run in topological order; inputs do not count. */
+function peakLiveElements(outputs: readonly Tensor[]): number {
+  const order = topologicalOrder(outputs);
+  const lastUse = new Map<Tensor, number>();
+  for (const [index, node] of order.entries()) for (const input of node.inputs) lastUse.set(input, index);
+  for (const output of outputs) lastUse.set(output, order.length);
+  const endingAt = new Map<number, Tensor[]>();
+  for (const [tensor, index] of lastUse) {
+    if (tensor.node.op === "input") continue;
+    endingAt.set(index, [...(endingAt.get(index) ?? []), tensor]);
+  }
+  let alive = 0;
+  let peak = 0;
+  for (const [index, node] of order.entries()) {
+    if (node.op !== "input") for (const output of node.outputs) if (lastUse.has(output)) alive += output.size;
+    peak = Math.max(peak, alive);
+    for (const tensor of endingAt.get(index) ?? []) alive -= tensor.size;
+  }
+  return peak;
+}

@@ -1,0 +1,15 @@
+import { createRunner } from "../runtime/node/create.js";
+import { openTrainingData } from "./data.js";
+import { estimateMemory } from "./memory-estimate.js";
+import { writeSampleGrid } from "./samples.js";
+import type { TrainingServices } from "./session.js";
+import { openValidation } from "./validation.js";
+
+/** What a training needs, on this machine. */
+export const nodeServices: TrainingServices = {
+  openData: openTrainingData,
+  createRunner: async (options) => createRunner(options, { threads: options.threads }),
+  estimateMemory,
+  openValidation,
+  writeSample: writeSampleGrid,
+};
