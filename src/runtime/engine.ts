@@ -7,6 +7,7 @@ import { adamOptions, createModel, type Model } from "../models/model.js";
 import { type BatchShape, optimizerInputs } from "../models/program.js";
 import { adamScalars, adamUpdateInPlace } from "../nn/adam.js";
 import type { DropoutMask } from "../nn/forward.js";
+import { dropoutMask } from "../nn/masks.js";
 import type { ModelOptions } from "../options/schema.js";
 import { RandomStream } from "../random/philox.js";
 import { GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
@@ -319,13 +320,4 @@ export class Engine implements ModelRunner {
 function batchShape({ shape }: FloatTensor): BatchShape {
   const [batch, , height, width] = shape as [number, number, number, number];
   return { batch, height, width };
-}
-
-/** Zero with the probability, else 1 / (1 − probability). */
-function dropoutMask(length: number, probability: number, random: RandomStream): Float32Array {
-  const mask = new Float32Array(length);
-  random.fillUniform(mask);
-  const kept = 1 / (1 - probability);
-  for (let i = 0; i < length; i++) mask[i] = mask[i]! < probability ? 0 : kept;
-  return mask;
 }

@@ -93,24 +93,7 @@ export class StateStore {
     state: TensorMap,
     wanted: readonly string[] = [...this.entries.keys(), ...this.counters.keys()],
   ): void {
-    const problems = wanted.filter((key) => !state.has(key)).map((key) => `${key} is missing`);
-    for (const [key, { shape }] of state) {
-      const expected = this.entries.get(key)?.shape ?? (this.counters.has(key) ? [] : undefined);
-      if (!expected || !wanted.includes(key)) problems.push(`${key} is unknown`);
-      else if (!sameShape(expected, shape)) {
-        problems.push(`${key} is ${showShape(shape)} instead of ${showShape(expected)}`);
-      }
-    }
-    if (problems.length > 0) {
-      const more = problems.length > 3 ? ` and ${problems.length - 3} more` : "";
-      throw new PixcycleError(
-        "E_CHECKPOINT_MISMATCH",
-        `The weights do not fit the model: ${problems.slice(0, 3).join(", ")}${more}.`,
-        {
-          hint: "Use the network options that they were trained with.",
-        },
-      );
-    }
+    checkTensors(state, new Map(wanted.map((key) => [key, this.entries.get(key)?.shape ?? []])));
     for (const key of wanted) {
       const tensor = state.get(key)!;
       if (this.counters.has(key)) this.counters.set(key, Number(tensor.data[0]));
@@ -118,18 +101,46 @@ export class StateStore {
     }
   }
 
-  /**
-   * Takes one network's state dict over. Files without `num_batches_tracked` (before PyTorch 0.4.1) keep the count.
-   */
+  /** Takes one network's state dict over; errors as for `load`. */
   loadNetwork(network: string, weights: TensorMap): void {
     const specs = this.networks.get(network);
     if (!specs) throw new PixcycleError("E_CHECKPOINT_MISMATCH", `The model has no network ${network}.`);
-    const present = specs.filter((spec) => spec.role !== "counter" || weights.has(spec.name));
+    checkNetworkWeights(specs, weights);
     this.load(
       new Map([...weights].map(([name, tensor]) => [`${network}/${name}`, tensor])),
-      present.map((spec) => `${network}/${spec.name}`),
+      [...weights.keys()].map((name) => `${network}/${name}`),
     );
   }
+}
+
+/**
+ * Checks a state dict against a network. Files from before PyTorch 0.4.1 have no `num_batches_tracked`: it may be missing.
+ * @throws PixcycleError `E_CHECKPOINT_MISMATCH` naming the first tensors that are missing, unknown or misshapen.
+ */
+export function checkNetworkWeights(specs: readonly StateSpec[], weights: TensorMap): void {
+  const needed = specs.filter((spec) => spec.role !== "counter" || weights.has(spec.name));
+  checkTensors(weights, new Map(needed.map((spec) => [spec.name, spec.shape])));
+}
+
+function checkTensors(found: TensorMap, expected: ReadonlyMap<string, Shape>): void {
+  const problems = [...expected.keys()]
+    .filter((name) => !found.has(name))
+    .map((name) => `${name} is missing`);
+  for (const [name, { shape }] of found) {
+    const wanted = expected.get(name);
+    if (!wanted) problems.push(`${name} is unknown`);
+    else if (!sameShape(wanted, shape))
+      problems.push(`${name} is ${showShape(shape)} instead of ${showShape(wanted)}`);
+  }
+  if (problems.length === 0) return;
+  const more = problems.length > 3 ? ` and ${problems.length - 3} more` : "";
+  throw new PixcycleError(
+    "E_CHECKPOINT_MISMATCH",
+    `The weights do not fit the model: ${problems.slice(0, 3).join(", ")}${more}.`,
+    {
+      hint: "Use the network options that they were trained with.",
+    },
+  );
 }
 
 /** A count as a file tensor: a scalar int64, as PyTorch writes `num_batches_tracked`. */

@@ -4,44 +4,86 @@ import { PixcycleError } from "../../errors.js";
 import type { ModelOptions } from "../../options/schema.js";
 import type { SessionSettings } from "../ort.js";
 import type { ModelRunner } from "../runner.js";
-import type { RunnerCall, RunnerReply, SentError, WorkerSetup } from "./protocol.js";
+import type { GeneratorRunner, GeneratorSetup } from "../translator.js";
+import { restoreError, type WorkerCall, type WorkerReply, type WorkerSetup } from "./protocol.js";
 
 /**
- * Starts a model with fresh weights in a worker thread.
- * @throws PixcycleError from the runner's methods; `E_RUNTIME` when the thread dies.
+ * Starts a model with fresh weights in a worker thread. Its methods throw `PixcycleError`, with `E_RUNTIME` when the
+ * thread dies.
  */
 export function createRunner(options: ModelOptions, settings: SessionSettings = { threads: 0 }): ModelRunner {
-  const setup: WorkerSetup = { options, settings };
-  return new RemoteRunner(
-    new Worker(createRequire(import.meta.url).resolve("#executor-worker"), { workerData: setup }),
-  );
+  const thread = new RemoteThread({ kind: "model", options, settings });
+  return {
+    step: thread.method("step"),
+    gradients: thread.method("gradients"),
+    apply: thread.method("apply"),
+    infer: thread.method("infer"),
+    saveState: thread.method("saveState"),
+    loadState: thread.method("loadState"),
+    loadNetwork: thread.method("loadNetwork"),
+    close: () => thread.close(),
+  };
+}
+
+/** Loads a generator in a worker thread, to translate with; errors as for `createRunner`. */
+export function createGenerator(
+  generator: GeneratorSetup,
+  settings: SessionSettings = { threads: 0 },
+): GeneratorRunner {
+  const thread = new RemoteThread({ kind: "generator", generator, settings });
+  return { translate: thread.method("translate"), close: () => thread.close() };
 }
 
 interface Pending {
-  readonly resolve: (value: unknown) => void;
+  readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** Forwards the runner's methods to the worker thread. */
-class RemoteRunner implements ModelRunner {
+/** Calls methods of the object that lives in the worker thread. */
+class RemoteThread {
+  private readonly worker: Worker;
   private readonly pending = new Map<number, Pending>();
   private failure: Error | undefined;
-  private closed = false;
   private nextId = 0;
 
-  constructor(private readonly worker: Worker) {
-    worker.on("message", (reply: RunnerReply) => this.settle(reply));
-    worker.on("error", (error) => this.fail(error));
-    worker.on("exit", (status) =>
-      this.fail(new PixcycleError("E_RUNTIME", `The model's thread ended (status ${status}).`)),
-    );
+  constructor(setup: WorkerSetup) {
+    const script = createRequire(import.meta.url).resolve("#executor-worker");
+    this.worker = new Worker(script, { workerData: setup });
+    this.worker.on("message", (reply: WorkerReply) => this.settle(reply));
+    this.worker.on("error", (error) => this.fail(error));
+    this.worker.on("exit", () => this.fail(new PixcycleError("E_RUNTIME", "The model's thread has ended.")));
   }
 
-  private settle(reply: RunnerReply): void {
+  method<A extends unknown[], R>(method: string): (...args: A) => Promise<R> {
+    return (...args) =>
+      new Promise<R>((resolve, reject) => {
+        if (this.failure) {
+          reject(this.failure);
+          return;
+        }
+        const id = this.nextId++;
+        this.pending.set(id, { resolve, reject });
+        this.worker.postMessage({ id, method, args } satisfies WorkerCall);
+      });
+  }
+
+  /** Frees the model and ends the thread; later calls are refused. */
+  async close(): Promise<void> {
+    if (this.failure) return;
+    const closing = this.method<[], void>("close")();
+    this.failure = new PixcycleError("E_RUNTIME", "The model was closed.");
+    await closing;
+  }
+
+  private settle(reply: WorkerReply): void {
+    if ("error" in reply && reply.id < 0) {
+      this.fail(restoreError(reply.error));
+      return;
+    }
     const pending = this.pending.get(reply.id)!;
     this.pending.delete(reply.id);
-    if ("error" in reply) pending.reject(restore(reply.error));
-    else pending.resolve(reply.value);
+    if ("error" in reply) pending.reject(restoreError(reply.error));
+    else pending.resolve(reply.value as never);
   }
 
   private fail(error: Error): void {
@@ -49,39 +91,4 @@ class RemoteRunner implements ModelRunner {
     for (const { reject } of this.pending.values()) reject(this.failure);
     this.pending.clear();
   }
-
-  private call<M extends keyof ModelRunner>(
-    method: M,
-    ...args: Parameters<ModelRunner[M]>
-  ): ReturnType<ModelRunner[M]> {
-    const id = this.nextId++;
-    const result = new Promise((resolve, reject) => {
-      if (this.failure) return reject(this.failure);
-      this.pending.set(id, { resolve, reject });
-      this.worker.postMessage({ id, method, args } as RunnerCall);
-    });
-    return result as ReturnType<ModelRunner[M]>;
-  }
-
-  step: ModelRunner["step"] = (...args) => this.call("step", ...args);
-  gradients: ModelRunner["gradients"] = (...args) => this.call("gradients", ...args);
-  apply: ModelRunner["apply"] = (...args) => this.call("apply", ...args);
-  infer: ModelRunner["infer"] = (...args) => this.call("infer", ...args);
-  saveState: ModelRunner["saveState"] = () => this.call("saveState");
-  loadState: ModelRunner["loadState"] = (...args) => this.call("loadState", ...args);
-  loadNetwork: ModelRunner["loadNetwork"] = (...args) => this.call("loadNetwork", ...args);
-
-  async close(): Promise<void> {
-    if (this.closed) return;
-    this.closed = true;
-    if (!this.failure) await this.call("close");
-  }
-}
-
-function restore({ message, stack, code, hint }: SentError): Error {
-  const error = code
-    ? new PixcycleError(code, message, hint === undefined ? {} : { hint })
-    : new Error(message);
-  if (stack !== undefined) error.stack = stack;
-  return error;
 }
