@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { emojiStyle } from "./emoji-style.mjs";
 import { fluent3d, fluentColor } from "./fluent.mjs";
 import { writeFolders } from "./folders.mjs";
 import { REPOSITORY } from "./packages.mjs";
@@ -16,6 +17,7 @@ const SETS = {
     tiles: seasons,
     task: "summer ↔ winter Earth, trained unpaired, test tiles are aligned",
   },
+  "emoji-style": { tiles: emojiStyle, task: "Twemoji ↔ Noto, unpaired, test icons share their meaning only" },
 };
 
 const { values, positionals } = parseArgs({
