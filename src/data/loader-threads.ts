@@ -26,10 +26,12 @@ class LoaderThread implements BatchSource {
   private readonly waiting = new Map<number, Waiting>();
   private readonly exited: Promise<void>;
   private nextId = 0;
+  private closing = false;
   private failure: PixcycleError | undefined;
 
   constructor(path: string, data: LoaderWorkerData) {
-    this.worker = new Worker(path, { workerData: data });
+    // Without the flags of this process, of which some (--input-type) do not fit a worker's file.
+    this.worker = new Worker(path, { workerData: data, execArgv: [] });
     this.worker.unref();
     this.worker.on("message", (reply: LoaderReply) => this.receive(reply));
     this.worker.on("error", (cause) => {
@@ -55,6 +57,7 @@ class LoaderThread implements BatchSource {
 
   /** Lets the thread end what it has begun: it must not be cut off inside native code. */
   async close(): Promise<void> {
+    this.closing = true;
     this.worker.ref();
     this.send({ kind: "close" });
     await this.exited;
@@ -67,7 +70,7 @@ class LoaderThread implements BatchSource {
   private receive(reply: LoaderReply): void {
     const waiting = this.waiting.get(reply.id);
     this.waiting.delete(reply.id);
-    if (this.waiting.size === 0) this.worker.unref();
+    if (this.waiting.size === 0 && !this.closing) this.worker.unref();
     if ("batch" in reply) waiting?.resolve(reply.batch);
     else waiting?.reject(decodeError(reply.error));
   }

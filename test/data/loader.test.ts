@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openDataset } from "../../src/data/dataset.js";
 import { createLoader, type LoadedBatch, Loader, type LoaderOptions } from "../../src/data/loader.js";
@@ -173,5 +175,26 @@ describe("Loader", () => {
     await loader.close();
     await loader.close();
     expect((await failure(loader.epoch(0).next())).message).toBe("The loader is closed.");
+  });
+
+  it("neither ends the process while something waits for it, nor keeps it alive when left open", async () => {
+    const program = `
+      const { createLoader } = await import(process.argv[1]);
+      const options = JSON.parse(process.argv[2]);
+      const closed = await createLoader(options);
+      await closed.epoch(0).next();
+      await closed.close();
+      let count = 0;
+      const open = await createLoader(options);
+      for await (const batch of open.epoch(0)) count += batch.paths.length;
+      console.log("loaded", count);
+    `;
+    const module = new URL("../../dist/data/loader.js", import.meta.url).href;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--input-type=module", "--eval", program, module, JSON.stringify(options())],
+      { timeout: 30_000 },
+    );
+    expect(stdout.trim()).toBe(`loaded ${COUNT}`);
   });
 });
