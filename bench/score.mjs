@@ -30,7 +30,10 @@ for (const method of methods) {
   runs.set(name, [...(runs.get(name) ?? []), `${name} ${run + 1}`]);
   outputs.set(`${name} ${run + 1}`, method.slice(name.length + 1));
 }
-const table = await compareFolders({ ...folders("test"), fit: folders(fitSplit), outputs });
+const table = await compareFolders({ ...folders("test"), fit: folders(fitSplit), outputs }).catch((error) => {
+  console.error(error.toLine?.() ?? error);
+  process.exit(1);
+});
 
 const MEASURES = ["l1", "psnr", "ssim"];
 const combine = (rows, fold) => Object.fromEntries(MEASURES.map((m) => [m, fold(rows.map((row) => row[m]))]));

@@ -28,12 +28,13 @@ const { values, positionals } = parseArgs({
     force: { type: "boolean", default: false },
   },
 });
-const unknown = positionals.filter((name) => !(name in SETS));
-if (positionals.length === 0 || unknown.length > 0) {
-  console.error(`usage: node bench/data/make.mjs NAME...   NAME: ${Object.keys(SETS).join(", ")}`);
+const size = Number(values.size);
+const known = positionals.every((name) => name in SETS);
+if (positionals.length === 0 || !known || !Number.isInteger(size) || size < 16 || size > 128) {
+  console.error(`usage: node bench/data/make.mjs NAME... [--size 16..128] [--out DIR] [--force]`);
+  console.error(`NAME: ${Object.keys(SETS).join(", ")}`);
   process.exit(2);
 }
-const size = Number(values.size);
 for (const name of positionals) {
   const folder = join(values.out, size === 64 ? name : `${name}-${size}`);
   let counts;
