@@ -55,7 +55,12 @@ async function walk(folder: string): Promise<string[]> {
 
 /** The images below a folder, relative to it and sorted by name. `E_DATA_EMPTY` where there are none. */
 async function listImages(folder: string): Promise<string[]> {
-  const files = await walk(folder);
+  const files = await walk(folder).catch((cause: Error) => {
+    throw new PixcycleError("E_DATA_MISSING", `${folder} cannot be read: ${cause.message}.`, {
+      hint: "Check its permissions.",
+      cause,
+    });
+  });
   const images = files.filter((file) => IMAGE_EXTENSIONS.has(extname(file).toLowerCase())).sort();
   if (images.length > 0) return images;
   const others = files.length === 0 ? "" : ` among its ${files.length} files`;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { imageToTensor } from "../../src/data/image.js";
@@ -126,5 +127,40 @@ describe("transformImage", () => {
     const deep = imageToSample(noiseImage(30, 30, 1, 16), 1, base, still, "x");
     const levels = new Set(Array.from(deep.data, (v) => Math.round(((v + 1) / 2) * 65535) % 257));
     expect(levels.size).toBeGreaterThan(100);
+  });
+});
+
+interface TorchvisionCase {
+  preprocess: TransformOptions["preprocess"];
+  load_size: number;
+  crop_size: number;
+  size: [number, number];
+  x: number;
+  y: number;
+  flip: boolean;
+  channels: number;
+  input: string;
+  output: string;
+}
+
+const torchvisionCases: TorchvisionCase[] = JSON.parse(
+  readFileSync(new URL("../fixtures/torchvision_transforms.json", import.meta.url), "utf8"),
+);
+
+describe("imageToSample", () => {
+  it.each(torchvisionCases)("equals torchvision: $preprocess, $channels channels, flip $flip", (test) => {
+    const [width, height] = test.size;
+    const data = Uint8Array.from(Buffer.from(test.input, "base64"));
+    const options: TransformOptions = { ...base, ...test };
+    const made = imageToSample(
+      { width, height, channels: 3, depth: 8, data },
+      test.channels,
+      options,
+      { x: test.x, y: test.y, flip: test.flip },
+      "x",
+    );
+    const expected = new Float32Array(Uint8Array.from(Buffer.from(test.output, "base64")).buffer);
+    expect(made.data).toEqual(expected);
+    expect(made.shape).toEqual([test.channels, ...outputSize(options, width, height, "x").toReversed()]);
   });
 });
