@@ -83,7 +83,7 @@ async function findSides(root: string, phase: string): Promise<Pair | undefined>
 }
 
 /** What two folders of equally named images give: pairs, and files whose partner is missing or not unique. */
-export interface Pairing {
+interface Pairing {
   readonly pairs: Pair[];
   readonly unmatched: string[];
   readonly ambiguous: string[];
@@ -116,7 +116,7 @@ function nameSome(paths: readonly string[]): string {
 }
 
 /** The errors of a pairing: none, or `E_DATA_PAIR` for what is unmatched and for what is ambiguous. */
-export function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
+function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
   const errors: PixcycleError[] = [];
   if (unmatched.length > 0) {
     const count = unmatched.length === 1 ? "1 image has" : `${unmatched.length} images have`;
