@@ -20,7 +20,7 @@ export async function writeFileAtomic(target: string, content: Uint8Array | stri
     await syncFolder(path.dirname(target));
   } catch (cause) {
     await removeQuietly(partial);
-    throw writeError(target, cause);
+    throw fileWriteError(target, cause);
   }
 }
 
@@ -52,7 +52,7 @@ export async function writeDirectoryAtomic(
     await moveIntoPlace(partial, target);
   } catch (cause) {
     await removeQuietly(partial);
-    throw writeError(target, cause);
+    throw fileWriteError(target, cause);
   }
   // The new version is in place; an old one that cannot be removed now is removed by the next write.
   await removeQuietly(target + PREVIOUS);
@@ -141,7 +141,8 @@ const REASONS: Readonly<Record<string, readonly [problem: string, hint: string]>
   EISDIR: ["a folder has that name", "Choose another name."],
 };
 
-function writeError(target: string, cause: unknown): PixcycleError {
+/** The error of a failed write, E_FILE_WRITE, with what to do about it. */
+export function fileWriteError(target: string, cause: unknown): PixcycleError {
   const { code = "", message } = cause as NodeJS.ErrnoException;
   const [problem, hint] = REASONS[code] ?? [message, "Check the disk and the folder."];
   return new PixcycleError("E_FILE_WRITE", `Cannot write ${target}: ${problem}.`, { hint, cause });
