@@ -14,8 +14,9 @@ const LAYERS: readonly (readonly string[])[] = [
   ["networks"],
   ["models"],
   ["runtime"],
-  ["translation", "evaluation"],
+  ["evaluation"],
   ["training"],
+  ["translation"],
   ["cli", "index"],
 ];
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { composeGrid } from "../evaluation/grid.js";
 import { writeFileAtomic } from "../formats/atomic.js";
 import type { FloatTensor } from "../formats/tensor.js";
-import { composeGrid } from "../translation/grid.js";
 
 /** The columns of a sample grid, as far as the model has them. */
 const COLUMNS = ["real_A", "fake_B", "rec_A", "idt_B", "real_B", "fake_A", "rec_B", "idt_A"];

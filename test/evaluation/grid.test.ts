@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decodeImage, type Image } from "../../src/data/image.js";
+import { composeGrid } from "../../src/evaluation/grid.js";
 import type { FloatTensor } from "../../src/formats/tensor.js";
-import { composeGrid } from "../../src/translation/grid.js";
 
 /** A [C, H, W] image of one colour, samples 0 to 255. */
 function plain(colour: readonly number[], height: number, width: number): FloatTensor {

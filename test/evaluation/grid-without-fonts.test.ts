@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/image.js";
-import { composeGrid } from "../../src/translation/grid.js";
+import { composeGrid } from "../../src/evaluation/grid.js";
 
 // The font library reads its configuration with the first text of a process: this file has a process of its own.
 const folder = mkdtempSync(join(tmpdir(), "pixcycle-fonts-"));
