@@ -154,6 +154,13 @@ function padded(shape: Shape, p: Padding2d, sign: 1 | -1): number[] {
   return [...shape.slice(0, -2), height + sign * (p.top + p.bottom), width + sign * (p.left + p.right)];
 }
 
+/** An image can be mirrored around its border as far as it reaches. */
+function checkReflection(op: string, p: Padding2d, image: Shape, input: Shape): void {
+  const [height, width] = image.slice(-2) as [number, number];
+  if (Math.max(p.top, p.bottom) >= height || Math.max(p.left, p.right) >= width)
+    fail(op, "an image larger than the padding", [input]);
+}
+
 function convShapes(a: ConvAttributes, inputs: readonly Shape[]): Shape[] {
   const [x, w, bias] = inputs;
   if (x?.length !== 4 || w?.length !== 4 || x[1] !== w[1] || (bias && !sameShape(bias, [w[0]!]))) {
@@ -254,20 +261,29 @@ export const OPS: { readonly [K in OpName]: OpDefinition<K> } = {
   padZero: {
     arity: [1, 1],
     shapes: ({ before, after, steps }, [x]) => [
-      x!.map((extent, axis) => before[axis]! + (extent - 1) * steps[axis]! + 1 + after[axis]!),
+      x!.map((extent, axis) => {
+        const [first, last, step] = [before[axis]!, after[axis]!, steps[axis]!];
+        if (!(first >= 0 && last >= 0 && step >= 1))
+          fail("padZero", `no negative padding, not ${before}–${after}`, [x!]);
+        return first + (extent - 1) * step + 1 + last;
+      }),
     ],
   },
   reflectPad: {
     arity: [1, 1],
     shapes: (p, [x]) => {
-      const [height, width] = x!.slice(-2) as [number, number];
-      if (Math.max(p.top, p.bottom) >= height || Math.max(p.left, p.right) >= width) {
-        fail("reflectPad", "an image larger than the padding", [x!]);
-      }
+      checkReflection("reflectPad", p, x!, x!);
       return [padded(x!, p, 1)];
     },
   },
-  reflectPadAdjoint: { arity: [1, 1], shapes: (p, [x]) => [padded(x!, p, -1)] },
+  reflectPadAdjoint: {
+    arity: [1, 1],
+    shapes: (p, [x]) => {
+      const inner = padded(x!, p, -1);
+      checkReflection("reflectPadAdjoint", p, inner, x!);
+      return [inner];
+    },
+  },
   concat: {
     arity: [1, Number.POSITIVE_INFINITY],
     shapes: ({ axis }, inputs) => {
