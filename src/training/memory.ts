@@ -6,18 +6,20 @@ export interface MemoryEstimate {
   readonly state: number;
   /** Activations of one step, at its peak. */
   readonly activations: number;
+  /** Copies made while a checkpoint is written. */
+  readonly saving: number;
 }
 
 /** An estimate is rough: only what exceeds the available memory by this factor is refused. */
 const TOLERANCE = 1.25;
 const MIB = 2 ** 20;
 
-/** One line for the person: `about 1.2 GiB (0.4 for weights …), 6.1 GiB are free`. */
+/** One line for the person: the sum, its parts, and what is available. */
 export function describeMemory(estimate: MemoryEstimate, available = process.availableMemory()): string {
-  const total = estimate.state + estimate.activations;
+  const { state, activations, saving } = estimate;
   return (
-    `memory: about ${gib(total)} (weights and optimiser ${gib(estimate.state)}, ` +
-    `activations ${gib(estimate.activations)}), ${gib(available)} available`
+    `memory: about ${inUnits(state + activations + saving)} (weights and optimiser ${inUnits(state)}, ` +
+    `activations ${inUnits(activations)}, saving ${inUnits(saving)}), ${inUnits(available)} available`
   );
 }
 
@@ -31,15 +33,16 @@ export function checkMemory(
   maxMemory: number,
   available = process.availableMemory(),
 ): void {
-  const total = estimate.state + estimate.activations;
+  const total = estimate.state + estimate.activations + estimate.saving;
   const limit = maxMemory > 0 ? maxMemory * MIB : available * TOLERANCE;
   if (total <= limit) return;
-  const allowed = maxMemory > 0 ? `max_memory allows ${gib(limit)}` : `${gib(available)} are available`;
-  throw new PixcycleError("E_MEMORY", `a step needs about ${gib(total)} of memory, ${allowed}.`, {
+  const allowed =
+    maxMemory > 0 ? `max_memory allows ${inUnits(limit)}` : `${inUnits(available)} are available`;
+  throw new PixcycleError("E_MEMORY", `the training needs about ${inUnits(total)} of memory, ${allowed}.`, {
     hint: "Use a smaller --crop_size, --batch_size or --ngf, or raise --max_memory.",
   });
 }
 
-function gib(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 30 ? 2 : 1)} GiB`;
+function inUnits(bytes: number): string {
+  return bytes < 2 ** 30 ? `${Math.ceil(bytes / MIB)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

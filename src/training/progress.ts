@@ -19,6 +19,7 @@ const SPEED_WEIGHT = 0.1;
 export function progressHooks(sink: ProgressSink, printEvery: number): TrainHooks & { end(): void } {
   let start: StartEvent | undefined;
   let secondsPerStep: number | undefined;
+  let steps = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let openLine = false;
 
@@ -40,8 +41,10 @@ export function progressHooks(sink: ProgressSink, printEvery: number): TrainHook
     },
     onStep(event) {
       const whole = event.seconds + event.dataSeconds;
-      secondsPerStep =
-        secondsPerStep === undefined ? whole : secondsPerStep + SPEED_WEIGHT * (whole - secondsPerStep);
+      // The first step compiles the model: it says nothing about the others.
+      const mean = steps < 2 || secondsPerStep === undefined ? whole : secondsPerStep;
+      secondsPerStep = mean + SPEED_WEIGHT * (whole - mean);
+      steps++;
       const last = event.step === start?.totalSteps;
       if (sink.terminal) {
         if (performance.now() - drawnAt < REDRAW_MS && !last) return;

@@ -50,10 +50,10 @@ export async function checkRunFolder(folder: RunFolder, options: Options): Promi
   }
   const probe = join(folder.checkpoints, `.probe-${process.pid}`);
   try {
-    await mkdir(folder.checkpoints, { recursive: true });
-    await mkdir(folder.samples, { recursive: true });
+    const created = await mkdir(folder.checkpoints, { recursive: true });
     await writeFile(probe, "probe");
-    await rm(probe);
+    // What follows may still fail: no empty folders are left behind.
+    await rm(created ?? probe, { recursive: true });
   } catch (cause) {
     throw new PixcycleError(
       "E_FILE_WRITE",
@@ -69,9 +69,9 @@ export async function beginRun(folder: RunFolder, resolved: ResolvedOptions): Pr
     for (const path of [folder.latest, folder.checkpoints, folder.samples, folder.metrics, folder.config]) {
       await rm(path, { recursive: true, force: true });
     }
-    await mkdir(folder.checkpoints, { recursive: true });
-    await mkdir(folder.samples, { recursive: true });
   }
+  await mkdir(folder.checkpoints, { recursive: true });
+  await mkdir(folder.samples, { recursive: true });
   await removePartials(folder.checkpoints);
   const { options, origins } = resolved;
   const config = { format: "pixcycle run", version: 1, writer: version, options, origins };

@@ -117,7 +117,7 @@ export function fakeServices(batchesPerEpoch: number, prepare?: (runner: FakeRun
       prepare?.(services.runner);
       return services.runner;
     },
-    estimateMemory: () => ({ state: 1, activations: 1 }),
+    estimateMemory: () => ({ state: 1, activations: 1, saving: 1 }),
     openValidation: async () => async () => 1,
     writeSample: async (folder, step) => `${folder}/${step}.png`,
   };

@@ -83,11 +83,11 @@ describe("MetricsLog", () => {
 });
 
 describe("memory", () => {
-  const estimate = { state: 1e9, activations: 3e9 };
+  const estimate = { state: 1e9, activations: 2.5e9, saving: 0.5e9 };
 
   it("is described in GiB", () => {
     expect(describeMemory(estimate, 8e9)).toBe(
-      "memory: about 3.7 GiB (weights and optimiser 0.93 GiB, activations 2.8 GiB), 7.5 GiB available",
+      "memory: about 3.7 GiB (weights and optimiser 954 MiB, activations 2.3 GiB, saving 477 MiB), 7.5 GiB available",
     );
   });
 
