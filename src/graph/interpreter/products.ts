@@ -1,5 +1,5 @@
 import type { ConvAttributes } from "../ops.js";
-import { elements, type Shape, stridesOf } from "../shape.js";
+import { elements, type Shape } from "../shape.js";
 import { broadcastPositions, gather } from "./positions.js";
 import type { Kernel, Value } from "./value.js";
 
@@ -25,36 +25,36 @@ const matmul: Kernel<"matmul"> = ({ transposeA, transposeB }, inputs, [shape]) =
   return [product];
 };
 
-type Visit = (x: number, w: number, y: number) => void;
+/** A row of products: x[xAt + i · stride] · w[wAt] belongs to y[yAt + i], for i < count. */
+type Visit = (xAt: number, wAt: number, yAt: number, count: number) => void;
 
 /**
- * Visits the positions of every product x · w that a convolution of images x [N, C, H, W] with w [O, C, kh, kw]
- * sums into an element of y [N, O, H′, W′].
+ * Visits every product x · w that a convolution of images x [N, C, H, W] with w [O, C, kh, kw] sums into an element of
+ * y [N, O, H′, W′], as rows of pixels.
  */
-function forEachProduct(
+function forEachRow(
   { stride, padding }: ConvAttributes,
   [xShape, wShape, yShape]: readonly [Shape, Shape, Shape],
   visit: Visit,
 ): void {
-  const [height, width] = xShape.slice(2) as [number, number];
-  const [outputs, channels, kh, kw] = wShape as [number, number, number, number];
+  const [channels, height, width] = xShape.slice(1) as [number, number, number];
+  const [outputs, , kh, kw] = wShape as [number, number, number, number];
   const [batch, , rows, columns] = yShape as [number, number, number, number];
-  const [xStrides, yStrides] = [stridesOf(xShape), stridesOf(yShape)];
   for (let n = 0; n < batch; n++) {
     for (let o = 0; o < outputs; o++) {
       for (let c = 0; c < channels; c++) {
         for (let i = 0; i < kh; i++) {
           for (let j = 0; j < kw; j++) {
-            const w = ((o * channels + c) * kh + i) * kw + j;
-            for (let row = 0; row < rows; row++) {
+            const wAt = ((o * channels + c) * kh + i) * kw + j;
+            // The columns of y whose pixel of x, column · stride + shift, is inside the image.
+            const shift = j - padding.left;
+            const first = Math.max(0, Math.ceil(-shift / stride));
+            const end = Math.min(columns, Math.ceil((width - shift) / stride));
+            for (let row = 0; row < rows && first < end; row++) {
               const h = row * stride + i - padding.top;
               if (h < 0 || h >= height) continue;
-              const xRow = n * xStrides[0]! + c * xStrides[1]! + h * width;
-              const yRow = n * yStrides[0]! + o * yStrides[1]! + row * columns;
-              for (let column = 0; column < columns; column++) {
-                const v = column * stride + j - padding.left;
-                if (v >= 0 && v < width) visit(xRow + v, w, yRow + column);
-              }
+              const xAt = ((n * channels + c) * height + h) * width + first * stride + shift;
+              visit(xAt, wAt, ((n * outputs + o) * rows + row) * columns + first, end - first);
             }
           }
         }
@@ -73,8 +73,9 @@ function biasImages(shape: Shape, bias: Value | undefined): Float64Array {
 const conv2d: Kernel<"conv2d"> = (attributes, inputs, [shape]) => {
   const [x, w, bias] = inputs as [Value, Value, Value?];
   const result = biasImages(shape!, bias);
-  forEachProduct(attributes, [x.shape, w.shape, shape!], (xAt, wAt, yAt) => {
-    result[yAt]! += x.data[xAt]! * w.data[wAt]!;
+  const { stride } = attributes;
+  forEachRow(attributes, [x.shape, w.shape, shape!], (xAt, wAt, yAt, count) => {
+    for (let i = 0; i < count; i++) result[yAt + i]! += x.data[xAt + i * stride]! * w.data[wAt]!;
   });
   return [result];
 };
@@ -82,8 +83,9 @@ const conv2d: Kernel<"conv2d"> = (attributes, inputs, [shape]) => {
 const convTranspose2d: Kernel<"convTranspose2d"> = (attributes, inputs, [shape]) => {
   const [y, w, bias] = inputs as [Value, Value, Value?];
   const result = biasImages(shape!, bias);
-  forEachProduct(attributes, [shape!, w.shape, y.shape], (xAt, wAt, yAt) => {
-    result[xAt]! += y.data[yAt]! * w.data[wAt]!;
+  const { stride } = attributes;
+  forEachRow(attributes, [shape!, w.shape, y.shape], (xAt, wAt, yAt, count) => {
+    for (let i = 0; i < count; i++) result[xAt + i * stride]! += y.data[yAt + i]! * w.data[wAt]!;
   });
   return [result];
 };
@@ -91,8 +93,9 @@ const convTranspose2d: Kernel<"convTranspose2d"> = (attributes, inputs, [shape])
 const convWeightGradient: Kernel<"convWeightGradient"> = (attributes, inputs, [shape]) => {
   const [x, dy] = inputs as [Value, Value];
   const result = new Float64Array(elements(shape!));
-  forEachProduct(attributes, [x.shape, shape!, dy.shape], (xAt, wAt, yAt) => {
-    result[wAt]! += x.data[xAt]! * dy.data[yAt]!;
+  const { stride } = attributes;
+  forEachRow(attributes, [x.shape, shape!, dy.shape], (xAt, wAt, yAt, count) => {
+    for (let i = 0; i < count; i++) result[wAt]! += x.data[xAt + i * stride]! * dy.data[yAt + i]!;
   });
   return [result];
 };
