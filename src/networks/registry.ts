@@ -10,6 +10,11 @@ import { unet } from "./unet.js";
 export type GeneratorName = NetworkOptions["netG"];
 export type DiscriminatorName = NetworkOptions["netD"];
 
+/** The options that decide a generator, but for its channels. */
+export type GeneratorOptions = Pick<NetworkOptions, "netG" | "ngf" | "norm" | "no_dropout" | "upsample">;
+/** The options that decide a discriminator, but for its channels. */
+export type DiscriminatorOptions = Pick<NetworkOptions, "netD" | "n_layers_D" | "ndf" | "norm">;
+
 /** A network of a model: its name in checkpoints, its input's channels, and how it runs. */
 export interface Network {
   /** `net_G`, `net_D`, `net_G_A`, … */
@@ -22,8 +27,10 @@ export interface Network {
   readonly forward: (state: NetworkState, x: Tensor) => Tensor;
 }
 
-const UNET_DOWNS = { unet_64: 6, unet_128: 7, unet_256: 8 } as const;
-const RESNET_BLOCKS = { resnet_6blocks: 6, resnet_9blocks: 9 } as const;
+/** How often each U-Net halves its image. */
+export const UNET_DOWNS = { unet_64: 6, unet_128: 7, unet_256: 8 } as const;
+/** The residual blocks of each ResNet. */
+export const RESNET_BLOCKS = { resnet_6blocks: 6, resnet_9blocks: 9 } as const;
 
 const isUnet = (name: GeneratorName): name is keyof typeof UNET_DOWNS => name in UNET_DOWNS;
 
@@ -33,7 +40,7 @@ export const generatorDivisor = (name: GeneratorName): number => (isUnet(name) ?
 /** A generator by its option names, mapping `inputChannels` to `outputChannels`. */
 export function generator(
   name: string,
-  options: NetworkOptions,
+  options: GeneratorOptions,
   inputChannels: number,
   outputChannels: number,
 ): Network {
@@ -48,7 +55,7 @@ export function generator(
 }
 
 /** A discriminator by its option names. */
-export function discriminator(name: string, options: NetworkOptions, inputChannels: number): Network {
+export function discriminator(name: string, options: DiscriminatorOptions, inputChannels: number): Network {
   const shared = { filters: options.ndf, norm: options.norm };
   if (options.netD === "pixel") {
     return {

@@ -1,10 +1,11 @@
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor, TensorMap } from "../formats/tensor.js";
 import { toFloatTensor } from "../formats/weights.js";
-import { elements, type Shape, sameShape, showShape } from "../graph/shape.js";
+import { elements, type Shape } from "../graph/shape.js";
 import type { Model } from "../models/model.js";
 import { optimizerInputs } from "../models/program.js";
 import { describeNetwork } from "../networks/registry.js";
+import { some, stateDictProblems, tensorProblems } from "../networks/state-dict.js";
 import { type InitOptions, initialValue } from "../nn/initialise.js";
 import type { StateSpec } from "../nn/state.js";
 
@@ -93,7 +94,7 @@ export class StateStore {
     state: TensorMap,
     wanted: readonly string[] = [...this.entries.keys(), ...this.counters.keys()],
   ): void {
-    checkTensors(state, new Map(wanted.map((key) => [key, this.entries.get(key)?.shape ?? []])));
+    refuse(tensorProblems(state, new Map(wanted.map((key) => [key, this.entries.get(key)?.shape ?? []]))));
     for (const key of wanted) {
       const tensor = state.get(key)!;
       if (this.counters.has(key)) this.counters.set(key, Number(tensor.data[0]));
@@ -114,33 +115,18 @@ export class StateStore {
 }
 
 /**
- * Checks a state dict against a network. Files from before PyTorch 0.4.1 have no `num_batches_tracked`: it may be missing.
+ * Checks a state dict against a network.
  * @throws PixcycleError `E_CHECKPOINT_MISMATCH` naming the first tensors that are missing, unknown or misshapen.
  */
 export function checkNetworkWeights(specs: readonly StateSpec[], weights: TensorMap): void {
-  const needed = specs.filter((spec) => spec.role !== "counter" || weights.has(spec.name));
-  checkTensors(weights, new Map(needed.map((spec) => [spec.name, spec.shape])));
+  refuse(stateDictProblems(specs, weights));
 }
 
-function checkTensors(found: TensorMap, expected: ReadonlyMap<string, Shape>): void {
-  const problems = [...expected.keys()]
-    .filter((name) => !found.has(name))
-    .map((name) => `${name} is missing`);
-  for (const [name, { shape }] of found) {
-    const wanted = expected.get(name);
-    if (!wanted) problems.push(`${name} is unknown`);
-    else if (!sameShape(wanted, shape))
-      problems.push(`${name} is ${showShape(shape)} instead of ${showShape(wanted)}`);
-  }
+function refuse(problems: readonly string[]): void {
   if (problems.length === 0) return;
-  const more = problems.length > 3 ? ` and ${problems.length - 3} more` : "";
-  throw new PixcycleError(
-    "E_CHECKPOINT_MISMATCH",
-    `The weights do not fit the model: ${problems.slice(0, 3).join(", ")}${more}.`,
-    {
-      hint: "Use the network options that they were trained with.",
-    },
-  );
+  throw new PixcycleError("E_CHECKPOINT_MISMATCH", `The weights do not fit the model: ${some(problems)}.`, {
+    hint: "Use the network options that they were trained with.",
+  });
 }
 
 /** A count as a file tensor: a scalar int64, as PyTorch writes `num_batches_tracked`. */

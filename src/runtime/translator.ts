@@ -1,10 +1,9 @@
 import type { FloatTensor, TensorMap } from "../formats/tensor.js";
 import { toFloatTensor } from "../formats/weights.js";
 import { elements } from "../graph/shape.js";
-import { describeNetwork, generator, type Network } from "../networks/registry.js";
+import { describeNetwork, type GeneratorOptions, generator, type Network } from "../networks/registry.js";
 import type { DropoutMask } from "../nn/forward.js";
 import { dropoutMask } from "../nn/masks.js";
-import type { NetworkOptions } from "../options/schema.js";
 import { RandomStream } from "../random/philox.js";
 import { GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
 import { compileTranslation } from "./programs.js";
@@ -14,7 +13,7 @@ import { checkNetworkWeights } from "./state-store.js";
 
 /** A generator to translate with: what it is and what it has learned. */
 export interface GeneratorSetup {
-  readonly options: NetworkOptions;
+  readonly options: GeneratorOptions;
   /** Channels of the images that go in and come out. */
   readonly inputChannels: number;
   readonly outputChannels: number;
