@@ -1,0 +1,208 @@
+import { PixcycleError } from "../errors.js";
+import type { TensorMap } from "../formats/tensor.js";
+import { showShape } from "../graph/shape.js";
+import type { NormKind } from "../nn/layers.js";
+import {
+  type DiscriminatorOptions,
+  describeNetwork,
+  discriminator,
+  type GeneratorOptions,
+  generator,
+  type Network,
+  RESNET_BLOCKS,
+  UNET_DOWNS,
+} from "./registry.js";
+import { some, stateDictProblems } from "./state-dict.js";
+
+/** What the weights of a generator tell of it. */
+export interface GeneratorArchitecture extends Omit<GeneratorOptions, "no_dropout"> {
+  readonly kind: "generator";
+  readonly inputChannels: number;
+  readonly outputChannels: number;
+  /** Whether it was trained with dropout; undefined for a U-Net, whose weights have the same names either way. */
+  readonly dropout: boolean | undefined;
+}
+
+/** What the weights of a discriminator tell of it. */
+export interface DiscriminatorArchitecture extends DiscriminatorOptions {
+  readonly kind: "discriminator";
+  readonly inputChannels: number;
+}
+
+/** A network recognised by its weights. */
+export interface InferredNetwork<A = GeneratorArchitecture | DiscriminatorArchitecture> {
+  readonly architecture: A;
+  readonly network: Network;
+  /** The weights without leftovers: they fit the network exactly. */
+  readonly weights: TensorMap;
+  /** Tensors left out: statistics that instance norms of PyTorch before 0.4 carried along and never used. */
+  readonly dropped: readonly string[];
+}
+
+type Shape4 = readonly [number, number, number, number];
+
+/**
+ * Recognises a network by the names and shapes of its state dict, which are the reference implementation's.
+ * @param where the file, for messages
+ * @throws PixcycleError E_CHECKPOINT_MISMATCH saying what was seen
+ */
+export function inferNetwork(weights: TensorMap, where: string): InferredNetwork {
+  const seen = new StateDict(weights, where);
+  if (seen.has("model.model.0.weight")) return inferUnet(seen);
+  if (seen.has("net.0.weight")) return inferPixelGan(seen);
+  if (seen.has("model.10.conv_block.1.weight")) return inferResnet(seen);
+  if (seen.has("model.0.weight")) return inferPatchGan(seen);
+  throw seen.unknown("no known network has such tensors");
+}
+
+/** As `inferNetwork`, for a file that must hold a generator. */
+export function inferGenerator(weights: TensorMap, where: string): InferredNetwork<GeneratorArchitecture> {
+  const { architecture, ...inferred } = inferNetwork(weights, where);
+  if (architecture.kind === "generator") return { architecture, ...inferred };
+  throw new PixcycleError("E_CHECKPOINT_MISMATCH", `${where} is a discriminator (${architecture.netD}).`, {
+    hint: "Translation needs a generator: net_G, net_G_A or net_G_B.",
+  });
+}
+
+function inferUnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
+  let prefix = "model.model.1";
+  let downs = 1;
+  for (; seen.has(`${prefix}.model.1.weight`); downs++) prefix += ".model.3";
+  const netG = nameWith(UNET_DOWNS, downs);
+  if (netG === undefined) {
+    throw seen.unknown(`a U-Net that halves its image ${downs} times; known are 6, 7 and 8`);
+  }
+  const [ngf, inputChannels] = seen.shape("model.model.0.weight");
+  const last = seen.shape("model.model.3.weight");
+  const upsample = last[2] === 3 ? "resize-conv" : "deconv";
+  return generatorOf(seen, {
+    ...{ netG, ngf, upsample, inputChannels, dropout: undefined },
+    norm: seen.norm("model.model.1.model.1", "model.model.1.model.2"),
+    outputChannels: upsample === "deconv" ? last[1] : last[0],
+  });
+}
+
+function inferResnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
+  let blocks = 0;
+  while (seen.has(`model.${10 + blocks}.conv_block.1.weight`)) blocks++;
+  const netG = nameWith(RESNET_BLOCKS, blocks);
+  if (netG === undefined) {
+    throw seen.unknown(`a ResNet of ${blocks} ${blocks === 1 ? "block" : "blocks"}; known are 6 and 9`);
+  }
+  const [ngf, inputChannels] = seen.shape("model.1.weight");
+  // A transposed convolution has its inputs first, twice as many as its outputs; a convolution the other way round.
+  const up = seen.shape(`model.${10 + blocks}.weight`);
+  return generatorOf(seen, {
+    ...{ netG, ngf, inputChannels },
+    norm: seen.norm("model.1", "model.2"),
+    upsample: up[0] > up[1] ? "deconv" : "resize-conv",
+    outputChannels: seen.shape(`model.${17 + blocks}.weight`)[0],
+    dropout: !seen.isConv("model.10.conv_block.5.weight"),
+  });
+}
+
+function inferPatchGan(seen: StateDict): InferredNetwork<DiscriminatorArchitecture> {
+  let layers = 0;
+  while (seen.isConv(`model.${3 * (layers + 1) + 2}.weight`)) layers++;
+  if (layers === 0) throw seen.unknown("no known network has such tensors");
+  const [ndf, inputChannels] = seen.shape("model.0.weight");
+  return discriminatorOf(seen, {
+    ...{ ndf, inputChannels, netD: layers === 3 ? "basic" : "n_layers", n_layers_D: layers },
+    norm: seen.norm("model.2", "model.3"),
+  });
+}
+
+function inferPixelGan(seen: StateDict): InferredNetwork<DiscriminatorArchitecture> {
+  const [ndf, inputChannels] = seen.shape("net.0.weight");
+  const norm = seen.norm("net.2", "net.3");
+  return discriminatorOf(seen, { ndf, inputChannels, norm, netD: "pixel", n_layers_D: 3 });
+}
+
+function generatorOf(
+  seen: StateDict,
+  found: Omit<GeneratorArchitecture, "kind">,
+): InferredNetwork<GeneratorArchitecture> {
+  const { dropout, inputChannels, outputChannels, ...options } = found;
+  const build = generator(
+    "net_G",
+    { ...options, no_dropout: dropout !== true },
+    inputChannels,
+    outputChannels,
+  );
+  return seen.fitting({ kind: "generator", ...found }, build, found.netG);
+}
+
+function discriminatorOf(
+  seen: StateDict,
+  found: Omit<DiscriminatorArchitecture, "kind">,
+): InferredNetwork<DiscriminatorArchitecture> {
+  const build = discriminator("net_D", found, found.inputChannels);
+  return seen.fitting({ kind: "discriminator", ...found }, build, `${found.netD} discriminator`);
+}
+
+function nameWith<N extends string>(table: Readonly<Record<N, number>>, value: number): N | undefined {
+  return (Object.keys(table) as N[]).find((name) => table[name] === value);
+}
+
+/** The names and shapes of a file, and what to say when they are not what they seemed. */
+class StateDict {
+  constructor(
+    private readonly weights: TensorMap,
+    private readonly where: string,
+  ) {}
+
+  has(name: string): boolean {
+    return this.weights.has(name);
+  }
+
+  isConv(name: string): boolean {
+    return this.weights.get(name)?.shape.length === 4;
+  }
+
+  /** The shape of a convolution's weight. */
+  shape(name: string): Shape4 {
+    const shape = this.weights.get(name)?.shape;
+    if (shape?.length === 4) return shape as Shape4;
+    throw this.unknown(shape ? `${name} is ${showShape(shape)}` : `${name} is missing`);
+  }
+
+  /**
+   * The norm between two layers, from the names of the convolution in front of it and its own: batch norm has
+   * learned scales and running statistics; of the other two, the reference gives convolutions a bias in front of an
+   * instance norm only.
+   */
+  norm(conv: string, norm: string): NormKind {
+    if (this.has(`${norm}.weight`)) {
+      if (this.has(`${norm}.running_mean`)) return "batch";
+      throw this.unknown(`its norm ${norm} has learned scales without running statistics`);
+    }
+    return this.has(`${conv}.bias`) ? "instance" : "none";
+  }
+
+  /** @throws PixcycleError E_CHECKPOINT_MISMATCH if the file has other tensors than the network it looks like */
+  fitting<A extends { readonly norm: NormKind }>(
+    architecture: A,
+    network: Network,
+    name: string,
+  ): InferredNetwork<A> {
+    const leftover = (tensor: string) =>
+      architecture.norm === "instance" && /\.(running_mean|running_var|num_batches_tracked)$/.test(tensor);
+    const dropped = [...this.weights.keys()].filter(leftover);
+    const weights: TensorMap = new Map([...this.weights].filter(([tensor]) => !leftover(tensor)));
+    const problems = stateDictProblems(describeNetwork(network), weights);
+    if (problems.length === 0) return { architecture, network, weights, dropped };
+    throw this.error(`looks like ${name}, norm ${architecture.norm}, but ${some(problems)}`);
+  }
+
+  unknown(seen: string): PixcycleError {
+    const tensors = [...this.weights].map(([name, { shape }]) => `${name} ${showShape(shape)}`);
+    const content = tensors.length === 0 ? "no tensors" : `${some(tensors)}`;
+    return this.error(`cannot be recognised: ${seen} (it holds ${content})`);
+  }
+
+  private error(problem: string): PixcycleError {
+    return new PixcycleError("E_CHECKPOINT_MISMATCH", `${this.where} ${problem}.`, {
+      hint: "Known are the reference's ResNet and U-Net generators, PatchGAN and PixelGAN, as state dicts.",
+    });
+  }
+}

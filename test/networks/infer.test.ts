@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import type { TensorMap } from "../../src/formats/tensor.js";
+import { inferGenerator, inferNetwork } from "../../src/networks/infer.js";
+import { describeNetwork, discriminator, generator, type Network } from "../../src/networks/registry.js";
+
+/** A state dict with the names and shapes of a network. */
+function stateDict(network: Network): TensorMap {
+  const tensors: TensorMap = new Map();
+  for (const { name, shape } of describeNetwork(network)) {
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    tensors.set(name, { dtype: "F32", shape, data: new Float32Array(size) });
+  }
+  return tensors;
+}
+
+const norms = ["batch", "instance", "none"] as const;
+const seen = (weights: TensorMap) => inferNetwork(weights, "net.pth").architecture;
+
+function mismatch(weights: TensorMap): string {
+  try {
+    inferNetwork(weights, "net.pth");
+  } catch (error) {
+    expect(error).toMatchObject({ name: "PixcycleError", code: "E_CHECKPOINT_MISMATCH" });
+    return (error as Error).message;
+  }
+  throw new Error("It was recognised.");
+}
+
+const resnet = (norm: (typeof norms)[number] = "instance"): TensorMap =>
+  stateDict(
+    generator("net_G", { netG: "resnet_6blocks", ngf: 2, norm, no_dropout: true, upsample: "deconv" }, 3, 3),
+  );
+
+describe("a generator's architecture", () => {
+  const architectures = ["resnet_9blocks", "resnet_6blocks", "unet_256", "unet_128", "unet_64"] as const;
+  const cases = architectures.flatMap((netG) =>
+    norms.flatMap((norm) =>
+      (["deconv", "resize-conv"] as const).flatMap((upsample) =>
+        [true, false].map((no_dropout) => ({ netG, norm, upsample, no_dropout })),
+      ),
+    ),
+  );
+
+  it.each(cases)("$netG, norm $norm, $upsample, no_dropout $no_dropout", (options) => {
+    for (const [ngf, inputChannels, outputChannels] of [
+      [2, 3, 1],
+      [1, 1, 1],
+      [3, 4, 6],
+    ] as const) {
+      const weights = stateDict(generator("net_G", { ...options, ngf }, inputChannels, outputChannels));
+      const { architecture, network, weights: kept, dropped } = inferGenerator(weights, "net.pth");
+      const { no_dropout, ...rest } = options;
+      const dropout = options.netG.startsWith("unet") ? undefined : !no_dropout;
+      expect(architecture).toEqual({
+        ...{ kind: "generator", ...rest, ngf, inputChannels, outputChannels, dropout },
+      });
+      expect([...stateDict(network).keys()]).toEqual([...weights.keys()]);
+      expect([kept, dropped]).toEqual([weights, []]);
+    }
+  });
+});
+
+describe("a discriminator's architecture", () => {
+  const cases = norms.flatMap((norm) => [
+    { netD: "pixel" as const, n_layers_D: 3, norm },
+    ...[1, 2, 3, 4, 5, 6].map((n_layers_D) => ({
+      ...{ netD: n_layers_D === 3 ? ("basic" as const) : ("n_layers" as const), n_layers_D, norm },
+    })),
+  ]);
+
+  it.each(cases)("$netD, $n_layers_D layers, norm $norm", (options) => {
+    const weights = stateDict(discriminator("net_D", { ...options, ndf: 2 }, 5));
+    expect(seen(weights)).toEqual({ kind: "discriminator", ...options, ndf: 2, inputChannels: 5 });
+  });
+
+  it("is not taken for a generator's", () => {
+    const weights = stateDict(
+      discriminator("net_D", { netD: "basic", n_layers_D: 3, ndf: 2, norm: "none" }, 3),
+    );
+    expect(() => inferGenerator(weights, "net_D.pth")).toThrow("net_D.pth is a discriminator (basic).");
+  });
+});
+
+describe("files of old PyTorch", () => {
+  it("lose the statistics that instance norms carried along, and nothing else", () => {
+    const weights = resnet();
+    const plain = [...weights.keys()];
+    for (const norm of ["model.2", "model.5", "model.10.conv_block.2"]) {
+      for (const name of ["running_mean", "running_var"]) {
+        weights.set(`${norm}.${name}`, { dtype: "F32", shape: [2], data: new Float32Array(2) });
+      }
+    }
+    const { architecture, weights: kept, dropped } = inferNetwork(weights, "net.pth");
+    expect(architecture.norm).toBe("instance");
+    expect([...kept.keys()]).toEqual(plain);
+    expect(dropped).toHaveLength(6);
+  });
+
+  it("may lack num_batches_tracked", () => {
+    const weights = resnet("batch");
+    for (const name of [...weights.keys()]) {
+      if (name.endsWith("num_batches_tracked")) weights.delete(name);
+    }
+    expect(seen(weights).norm).toBe("batch");
+  });
+});
+
+describe("what is no known network", () => {
+  it("is refused with what was seen", () => {
+    const other: TensorMap = new Map([
+      ["conv1.weight", { dtype: "F32", shape: [64, 3, 7, 7], data: new Float32Array(64 * 147) }],
+      ["fc.bias", { dtype: "F32", shape: [1], data: new Float32Array(1) }],
+    ]);
+    expect(mismatch(other)).toBe(
+      "net.pth cannot be recognised: no known network has such tensors (it holds conv1.weight [64, 3, 7, 7], fc.bias [1]).",
+    );
+    expect(mismatch(new Map())).toContain("it holds no tensors");
+  });
+
+  it("says how many blocks or halvings it has", () => {
+    const weights = resnet();
+    for (const name of [...weights.keys()]) if (name.startsWith("model.14")) weights.delete(name);
+    expect(mismatch(weights)).toContain("a ResNet of 4 blocks; known are 6 and 9");
+    const unet = stateDict(
+      generator(
+        "net_G",
+        { netG: "unet_64", ngf: 1, norm: "batch", no_dropout: true, upsample: "deconv" },
+        3,
+        3,
+      ),
+    );
+    for (const name of [...unet.keys()]) {
+      if (name.startsWith(`model.model.1${".model.3".repeat(4)}.`)) unet.delete(name);
+    }
+    expect(mismatch(unet)).toContain("a U-Net that halves its image 5 times; known are 6, 7 and 8");
+  });
+
+  it("names the tensors in which it differs from what it looks like", () => {
+    const weights = resnet();
+    weights.delete("model.23.bias");
+    weights.set("model.4.bias", { dtype: "F32", shape: [9], data: new Float32Array(9) });
+    weights.set("attention", { dtype: "F32", shape: [], data: new Float32Array(1) });
+    expect(mismatch(weights)).toBe(
+      "net.pth looks like resnet_6blocks, norm instance, but model.23.bias is missing, model.4.bias is [9] instead of [4], attention is unknown.",
+    );
+  });
+
+  it("does not pass for instance norm when its norms have learned scales", () => {
+    const weights = resnet();
+    weights.set("model.2.weight", { dtype: "F32", shape: [2], data: new Float32Array(2) });
+    expect(mismatch(weights)).toContain("its norm model.2 has learned scales without running statistics");
+  });
+
+  it("is refused, not crashed on, when a convolution has no such shape", () => {
+    const weights = resnet();
+    weights.set("model.1.weight", { dtype: "F32", shape: [], data: new Float32Array(1) });
+    expect(mismatch(weights)).toContain("model.1.weight is []");
+    weights.delete("model.1.weight");
+    expect(mismatch(weights)).toContain("model.1.weight is missing");
+  });
+});
