@@ -96,7 +96,7 @@ export async function loadCheckpoint(path: string): Promise<{ record: Checkpoint
   const record = await readRecord(path);
   const state: TensorMap = new Map();
   for (const file of Object.keys(record.files)) {
-    const bytes = await readChecked(path, file, record);
+    const bytes = await readCheckpointFile(path, file, record);
     const scope = file.startsWith("net_") ? `${file.slice(0, -".safetensors".length)}/` : "";
     for (const [name, tensor] of decodeSafetensors(bytes, join(path, file)).tensors) {
       state.set(scope + name, tensor);
@@ -141,7 +141,15 @@ function withChecksum(text: string, checksum: string): string {
   return text.replace('"checksum": ""', `"checksum": "${checksum}"`);
 }
 
-async function readChecked(path: string, file: string, record: CheckpointRecord): Promise<Uint8Array> {
+/**
+ * Reads one file of a checkpoint after checking its size and digest.
+ * @throws PixcycleError E_CHECKPOINT_CORRUPT, naming it
+ */
+export async function readCheckpointFile(
+  path: string,
+  file: string,
+  record: CheckpointRecord,
+): Promise<Uint8Array> {
   const folder = (await resolveDirectory(path)) ?? path;
   const bytes = await readFile(join(folder, file)).catch((cause: unknown) => {
     throw corrupt(join(path, file), "cannot be read", cause);
@@ -180,7 +188,7 @@ export async function wholeCheckpoints(folder: string): Promise<string[]> {
     const path = join(folder, name);
     try {
       const record = await readRecord(path);
-      for (const file of Object.keys(record.files)) await readChecked(path, file, record);
+      for (const file of Object.keys(record.files)) await readCheckpointFile(path, file, record);
       whole.push(name);
     } catch (error) {
       if (!(error instanceof PixcycleError)) throw error;
