@@ -1,5 +1,5 @@
 import type { OpAttributes, Padding2d } from "../graph/ops.js";
-import type { Shape } from "../graph/shape.js";
+import { elements, type Shape } from "../graph/shape.js";
 import type { OnnxEmitter } from "./emitter.js";
 
 /** Lowerings of padding, slicing and normalisation. */
@@ -108,18 +108,30 @@ export function reducedAxes(e: OnnxEmitter, axes: readonly number[], shape: Shap
   return e.ints(long.length > 0 ? long : axes);
 }
 
-/** y, mean and rstd of `normalize`: mean and variance in two passes, which stays accurate far from zero. */
+/**
+ * y, mean and rstd of `normalize`. Trailing axes are one LayerNormalization over rows; others take the mean and the
+ * variance in two passes, which stays accurate far from zero.
+ */
 export function lowerNormalize(
   e: OnnxEmitter,
   x: string,
   { axes, eps }: OpAttributes["normalize"],
   shape: Shape,
 ): string[] {
-  const over = reducedAxes(e, axes, shape);
-  const mean = e.one("ReduceMean", [x, over], { keepdims: 1 });
-  const centred = e.one("Sub", [x, mean]);
-  const squares = e.one("ReduceSumSquare", [centred, over], { keepdims: 1 });
+  const over = axes.filter((axis) => shape[axis] !== 1);
+  const leading = shape.length - over.length;
+  const kept = shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
   const count = axes.reduce((n, axis) => n * shape[axis]!, 1);
+  if (over.length > 0 && over.every((axis, i) => axis === leading + i)) {
+    const rows = elements(shape) / count;
+    const ones = e.one("ConstantOfShape", [e.ints([count])], { value: { tensor: 1 } });
+    const attributes = { axis: 1, epsilon: { float: eps } };
+    const [y, mean, rstd] = e.node("LayerNormalization", [e.reshape(x, [rows, count]), ones], attributes, 3);
+    return [e.reshape(y!, shape), e.reshape(mean!, kept), e.reshape(rstd!, kept)];
+  }
+  const mean = e.one("ReduceMean", [x, e.ints(over)], { keepdims: 1 });
+  const centred = e.one("Sub", [x, mean]);
+  const squares = e.one("ReduceSumSquare", [centred, e.ints(over)], { keepdims: 1 });
   const variance = e.one("Mul", [squares, e.floats(Float32Array.of(1 / count), [])]);
   const deviation = e.one("Sqrt", [e.one("Add", [variance, e.floats(Float32Array.of(eps), [])])]);
   const rstd = e.one("Reciprocal", [deviation]);

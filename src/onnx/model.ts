@@ -1,8 +1,14 @@
-import { ProtoWriter } from "./protobuf.js";
+import { ProtoWriter } from "../formats/protobuf.js";
 
 /** The parts of the ONNX format that pixcycle writes; field numbers are those of onnx.proto. */
 
-export type OnnxAttribute = number | string | readonly number[] | { readonly float: number };
+/** An integer, a text, integers, a float, or a float tensor of one element. */
+export type OnnxAttribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly tensor: number };
 
 export interface OnnxNode {
   readonly opType: string;
@@ -43,7 +49,15 @@ function writeAttribute(writer: ProtoWriter, name: string, value: OnnxAttribute)
   if (typeof value === "string") writer.string(4, value).int(20, 3);
   else if (typeof value === "number") writer.int(3, value).int(20, 2);
   else if ("float" in value) writer.float(2, value.float).int(20, 1);
-  else {
+  else if ("tensor" in value) {
+    writer.message(5, (tensor) =>
+      tensor
+        .int(1, 1)
+        .int(2, FLOAT)
+        .bytes(9, new Uint8Array(Float32Array.of(value.tensor).buffer)),
+    );
+    writer.int(20, 4);
+  } else {
     for (const item of value) writer.int(8, item);
     writer.int(20, 7);
   }
