@@ -14,45 +14,55 @@ const MOST_DECODED = 3000;
  * `E_DATA_PAIR`, `E_DATA_SIZE`, `E_IMAGE_READ`, …
  */
 export async function openTrainingData(options: Options): Promise<TrainingData> {
-  if (!options.continue_train) await checkImages(options);
+  const sizes = (await checkImages(options)).map(parseSize);
+  for (const size of sizes) checkSize(size, options);
   const loader = await createLoader(options);
   return {
     batchesPerEpoch: loader.batches,
+    largest: sizes.reduce((a, b) => (b.width * b.height > a.width * a.height ? b : a)),
     batches: (epoch, startBatch) => loader.epoch(epoch, startBatch),
     close: () => loader.close(),
   };
 }
 
-async function checkImages(options: Options): Promise<void> {
+/** The sizes of the samples, as `width×height`. */
+async function checkImages(options: Options): Promise<readonly string[]> {
   const found = await checkDataset(options);
-  const mayDecode = found.problems.length === 0 && found.images <= MOST_DECODED;
-  const { problems, sizes } = mayDecode ? await checkDataset(options, { decode: true }) : found;
+  const decode = !options.continue_train && found.problems.length === 0 && found.images <= MOST_DECODED;
+  const { problems, sizes } = decode ? await checkDataset(options, { decode }) : found;
   const [first, ...others] = problems;
-  if (first !== undefined) {
-    const more = others.length === 0 ? "" : `(${others.length} more problems like this.)`;
-    const hint = [first.hint, more].filter((part) => part !== undefined && part !== "").join(" ");
-    throw new PixcycleError(first.code, first.message, { hint, cause: first });
-  }
-  for (const size of sizes) checkSize(size, options);
+  if (first === undefined) return sizes;
+  const more = others.length === 0 ? undefined : `(${others.length} more problems like this.)`;
+  const hint = [first.hint, more].filter((part) => part !== undefined).join(" ");
+  throw new PixcycleError(first.code, first.message, { hint, cause: first });
 }
 
-/** Whether every network of the model can be run on images of a size, `width×height`. */
-function checkSize(size: string, options: Options): void {
-  const sides = size.split("×").map(Number);
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+function parseSize(text: string): Size {
+  const [width = 0, height = 0] = text.split("×").map(Number);
+  return { width, height };
+}
+
+/** Whether every network of the model can be run on images of a size. */
+function checkSize({ width, height }: Size, options: Options): void {
   for (const { name, divisor, minimumSize } of createModel(options).networks) {
-    if (sides.some((side) => side % divisor !== 0)) {
+    if (width % divisor !== 0 || height % divisor !== 0) {
       throw new PixcycleError(
         "E_DATA_SIZE",
-        `${name} needs sides that are multiples of ${divisor}, got ${size}.`,
-        {
-          hint: "Use --preprocess resize_and_crop, or another --netG.",
-        },
+        `${name} needs sides that are multiples of ${divisor}, got ${width}×${height}.`,
+        { hint: "Use --preprocess resize_and_crop, or another --netG." },
       );
     }
-    if (sides.some((side) => side < minimumSize)) {
-      throw new PixcycleError("E_DATA_SIZE", `${name} needs sides of ${minimumSize} or more, got ${size}.`, {
-        hint: "Use a larger --crop_size, or --netD n_layers with a smaller --n_layers_D.",
-      });
+    if (width < minimumSize || height < minimumSize) {
+      throw new PixcycleError(
+        "E_DATA_SIZE",
+        `${name} needs sides of ${minimumSize} or more, got ${width}×${height}.`,
+        { hint: "Use a larger --crop_size, or --netD n_layers with a smaller --n_layers_D." },
+      );
     }
   }
 }

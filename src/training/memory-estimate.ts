@@ -14,12 +14,14 @@ const ARENA_FACTOR = 2;
 const PROCESS_BYTES = 256 * 2 ** 20;
 
 /**
- * Estimates the memory of a training step on images of `crop_size`, by walking the step's graph: a tensor lives
- * from the node that makes it to its last use.
+ * Estimates the memory of training on images of a size, by walking the step's graph: a tensor lives from the node
+ * that makes it to its last use.
  */
-export function estimateMemory(options: Options): MemoryEstimate {
-  const { crop_size, batch_size } = options;
-  const shape = { batch: batch_size, height: crop_size, width: crop_size };
+export function estimateMemory(
+  options: Options,
+  { width, height }: { readonly width: number; readonly height: number },
+): MemoryEstimate {
+  const shape = { batch: options.batch_size, height, width };
   const program = stepProgram(createModel(options), options, shape);
   const gradients = program.optimizers.flatMap((optimizer) => [...optimizer.gradients.values()]);
   const outputs = [

@@ -28,7 +28,7 @@ import { runTraining, type TrainingData, type TrainingResult } from "./trainer.j
 export interface TrainingServices {
   openData(options: Options): Promise<TrainingData>;
   createRunner(options: Options): Promise<ModelRunner>;
-  estimateMemory(options: Options): MemoryEstimate;
+  estimateMemory(options: Options, largest: TrainingData["largest"]): MemoryEstimate;
   /** Opens the validation images and returns how to measure the runner on them. */
   openValidation(options: Options, runner: ModelRunner): Promise<() => Promise<number>>;
   /** Writes a step's images into a folder, returns the path. */
@@ -70,11 +70,11 @@ export async function runSession(
   const { options } = resolved;
   const folder = runFolder(options);
   await checkRunFolder(folder, options);
-  const estimate = services.estimateMemory(options);
-  hooks?.onNotice?.(describeMemory(estimate));
-  checkMemory(estimate, options.max_memory);
   const data = await services.openData(options);
   try {
+    const estimate = services.estimateMemory(options, data.largest);
+    hooks?.onNotice?.(describeMemory(estimate));
+    checkMemory(estimate, options.max_memory);
     const runner = await services.createRunner(options);
     try {
       const start = await startOrContinue(folder, options, runner, data, hooks);

@@ -12,6 +12,8 @@ import { endEpoch } from "./schedule.js";
 /** Where the batches come from. The order is decided by the options and the epoch alone. */
 export interface TrainingData {
   readonly batchesPerEpoch: number;
+  /** The size of the largest image that a batch holds. */
+  readonly largest: { readonly width: number; readonly height: number };
   /** The batches of an epoch (numbered from 1), without the first `startBatch`. */
   batches(epoch: number, startBatch: number): AsyncIterable<Batch>;
   /** Ends what loads ahead. */

@@ -91,6 +91,7 @@ function read(state: TensorMap, name: string): Float32Array<ArrayBuffer> {
 export function fakeData(seed: number, batchesPerEpoch: number): TrainingData {
   return {
     batchesPerEpoch,
+    largest: { width: 2, height: 2 },
     async *batches(epoch, startBatch) {
       for (let index = startBatch; index < batchesPerEpoch; index++) {
         const stream = new RandomStream(seed, `epoch ${epoch}`, index);
