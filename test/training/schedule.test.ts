@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import {
   continueSchedule,
@@ -78,4 +79,21 @@ describe("continueSchedule", () => {
     const state = { ...startSchedule(options), learningRate: 0.5 };
     expect(continueSchedule(state, options)).toEqual(state);
   });
+});
+
+describe("PyTorch's schedulers", () => {
+  type Case = ScheduleOptions & { readonly rates: readonly number[]; readonly metrics?: readonly number[] };
+  const cases: Case[] = JSON.parse(
+    readFileSync(new URL("../fixtures/goldens/lr_policies.json", import.meta.url), "utf8"),
+  );
+
+  it.each(cases)(
+    "$lr_policy, lr $lr, $n_epochs + $n_epochs_decay epochs from $epoch_count, every $lr_decay_iters",
+    ({ rates: expected, metrics, ...options }) => {
+      const got = rates(options, expected.length, (epoch) => metrics?.[epoch - 1] ?? 0);
+      for (const [index, rate] of expected.entries()) {
+        expect(Math.abs(got[index]! - rate), `epoch ${index + 1}`).toBeLessThanOrEqual(1e-12 * options.lr);
+      }
+    },
+  );
 });

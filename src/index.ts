@@ -1,0 +1,20 @@
+/**
+ * pixcycle as a library. Every function that can fail throws a `PixcycleError` with a stable code.
+ *
+ * @module
+ */
+export { ERROR_CODES, type ErrorCode, PixcycleError } from "./errors.js";
+export type { OptionValues } from "./options/resolve.js";
+export type { ModelName, OptionName, Options, PresetName } from "./options/schema.js";
+export type {
+  CheckpointEvent,
+  EpochEvent,
+  SampleEvent,
+  StartEvent,
+  StepEvent,
+  TrainHooks,
+} from "./training/hooks.js";
+export type { TrainingPosition } from "./training/position.js";
+export { type TrainControls, type TrainReport, train } from "./training/train.js";
+export type { TrainingResult } from "./training/trainer.js";
+export { version } from "./version.js";
