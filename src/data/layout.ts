@@ -24,7 +24,8 @@ type LayoutOptions = Pick<
   "dataroot" | "dataset_mode" | "phase" | "direction" | "max_dataset_size"
 >;
 
-async function isFolder(path: string): Promise<boolean> {
+/** Whether a path is a folder, or a link to one. */
+export async function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isDirectory(),
     () => false,
@@ -40,7 +41,7 @@ async function isFile(folder: string, entry: Dirent): Promise<boolean> {
 }
 
 /** Files below a folder, as `sub/name` paths; hidden ones are left out, linked folders not followed. */
-async function walk(folder: string): Promise<string[]> {
+export async function walk(folder: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (entry.name.startsWith(".")) continue;
@@ -54,7 +55,7 @@ async function walk(folder: string): Promise<string[]> {
 }
 
 /** The images below a folder, relative to it and sorted by name. `E_DATA_EMPTY` where there are none. */
-async function listImages(folder: string): Promise<string[]> {
+export async function listImages(folder: string): Promise<string[]> {
   const files = await walk(folder).catch((cause: Error) => {
     throw new PixcycleError("E_DATA_MISSING", `${folder} cannot be read: ${cause.message}.`, {
       hint: "Check its permissions.",
@@ -83,14 +84,14 @@ async function findSides(root: string, phase: string): Promise<Pair | undefined>
 }
 
 /** What two folders of equally named images give: pairs, and files whose partner is missing or not unique. */
-interface Pairing {
+export interface Pairing {
   readonly pairs: Pair[];
   readonly unmatched: string[];
   readonly ambiguous: string[];
 }
 
 /** Pairs `sub/name.ext` of one side with `sub/name.*` of the other. */
-function pairByName(folders: Pair, filesA: readonly string[], filesB: readonly string[]): Pairing {
+export function pairByName(folders: Pair, filesA: readonly string[], filesB: readonly string[]): Pairing {
   const stem = (file: string) => file.slice(0, file.length - extname(file).length);
   const group = (folder: string, files: readonly string[]) => {
     const groups = new Map<string, string[]>();
@@ -110,13 +111,14 @@ function pairByName(folders: Pair, filesA: readonly string[], filesB: readonly s
   return pairing;
 }
 
-function nameSome(paths: readonly string[]): string {
+/** The first three paths, and how many more there are. */
+export function nameSome(paths: readonly string[]): string {
   const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
   return paths.slice(0, 3).join(", ") + more;
 }
 
 /** The errors of a pairing: none, or `E_DATA_PAIR` for what is unmatched and for what is ambiguous. */
-function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
+export function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
   const errors: PixcycleError[] = [];
   if (unmatched.length > 0) {
     const count = unmatched.length === 1 ? "1 image has" : `${unmatched.length} images have`;

@@ -59,6 +59,41 @@ export async function writeDirectoryAtomic(
 }
 
 /**
+ * Makes a new folder that appears whole or not at all: `fill` writes into a temporary folder beside it, which is then
+ * renamed. For trees too large to hold in memory; their files are not synced one by one.
+ *
+ * @returns what `fill` returns
+ * @throws PixcycleError E_FILE_WRITE if `target` exists and is not an empty folder, or if writing fails; whatever
+ *   `fill` throws; the temporary folder is removed
+ */
+export async function createDirectoryAtomic<T>(
+  target: string,
+  fill: (folder: string) => Promise<T>,
+): Promise<T> {
+  const existing = await readdir(target).catch((error: NodeJS.ErrnoException) => error.code);
+  if (existing !== "ENOENT" && (typeof existing === "string" || (existing?.length ?? 0) > 0)) {
+    throw new PixcycleError("E_FILE_WRITE", `${target} exists already; nothing was written.`, {
+      hint: "Choose another place, or remove it first.",
+    });
+  }
+  const partial = partialName(target);
+  try {
+    await mkdir(partial, { recursive: true });
+    const result = await fill(partial);
+    await rename(partial, target);
+    await syncFolder(path.dirname(target));
+    return result;
+  } catch (cause) {
+    await removeQuietly(partial);
+    throw isSystemError(cause) ? fileWriteError(target, cause) : cause;
+  }
+}
+
+function isSystemError(cause: unknown): boolean {
+  return cause instanceof Error && "syscall" in cause;
+}
+
+/**
  * Where the newest complete version of a folder written by {@link writeDirectoryAtomic} lies: `target`, or
  * `target.previous` after a crash in the middle of a replacement, or undefined if there is none.
  */
