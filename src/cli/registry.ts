@@ -15,6 +15,16 @@ export const registry: readonly CommandEntry[] = [
     load: () => import("./commands/train.js"),
   },
   {
+    name: "translate",
+    summary: "translate images of any size with a trained model",
+    load: () => import("./commands/translate.js"),
+  },
+  {
+    name: "inspect",
+    summary: "look into a run, a checkpoint or a weight file, and check it",
+    load: () => import("./commands/inspect.js"),
+  },
+  {
     name: "bench",
     summary: "time training steps and translations",
     load: () => import("./commands/bench.js"),

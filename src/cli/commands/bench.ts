@@ -1,11 +1,11 @@
-import { PixcycleError } from "../../errors.js";
 import type { FloatTensor } from "../../formats/tensor.js";
 import { createModel } from "../../models/model.js";
 import { networkOptions, type Options } from "../../options/schema.js";
 import { RandomStream } from "../../random/philox.js";
 import { createGenerator, createRunner } from "../../runtime/node/create.js";
 import type { ModelRunner } from "../../runtime/runner.js";
-import type { Command, CommandCall } from "../command.js";
+import type { Command } from "../command.js";
+import { wholeNumber } from "../flags.js";
 
 const DEFAULT_STEPS = 5;
 
@@ -52,16 +52,6 @@ export const command: Command = {
     return undefined;
   },
 };
-
-function wholeNumber({ flags }: CommandCall, name: string, fallback: number): number {
-  const written = flags[name];
-  if (written === undefined) return fallback;
-  const value = Number(written);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new PixcycleError("E_OPTION", `--${name} expects a whole number of at least 1, got "${written}".`);
-  }
-  return value;
-}
 
 function randomImages(shape: readonly number[], stream: string): FloatTensor {
   const data = new Float32Array(shape.reduce((product, extent) => product * extent, 1));

@@ -1,0 +1,109 @@
+import { givenOptions } from "../../options/resolve.js";
+import type { OptionName } from "../../options/schema.js";
+import type { Command } from "../command.js";
+import { type InspectedNetwork, type Inspection, inspectModel } from "../inspection.js";
+
+/** Tells what a trained model's files hold, and whether they are whole. */
+export const command: Command = {
+  arguments: "<model>",
+  options: ["epoch", "runs_dir"],
+  examples: [
+    "inspect facades",
+    "inspect runs/facades/checkpoints/step-00005000",
+    "inspect latest_net_G.pth --json",
+  ],
+  async run(call, output) {
+    const inspection = await inspectModel(call.args[0]!, givenOptions({ flags: call.given }));
+    if (output.json) output.result(JSON.stringify(inspection));
+    else for (const line of report(inspection)) output.result(line);
+    const broken = [...inspection.networks, ...(inspection.checkpoint?.files ?? [])];
+    return broken.some(({ problem }) => problem !== undefined) ? 1 : 0;
+  },
+};
+
+function report(inspection: Inspection): string[] {
+  const { kind, name, options, networks, checkpoint, run } = inspection;
+  return [
+    `${kind} ${name}${options === undefined ? "" : `: ${options.model}`}`,
+    ...networks.map(describeNetwork),
+    ...(checkpoint === undefined ? [] : describeCheckpoint(checkpoint)),
+    ...(run === undefined ? [] : describeRun(run)),
+    ...describeOptions(inspection),
+  ];
+}
+
+const line = (title: string, text: string): string => `${title.padEnd(12)}${text}`;
+
+function describeNetwork({
+  name,
+  architecture,
+  parameters = 0,
+  dropped = 0,
+  problem,
+}: InspectedNetwork): string {
+  if (architecture === undefined) return line(name, problem ?? "");
+  const parts = [
+    ...(architecture.kind === "generator"
+      ? [architecture.netG, `ngf ${architecture.ngf}`, `norm ${architecture.norm}`]
+      : [`${architecture.netD} discriminator`, `ndf ${architecture.ndf}`, `norm ${architecture.norm}`]),
+    architecture.kind === "generator"
+      ? `${architecture.inputChannels} → ${architecture.outputChannels} channels`
+      : `${architecture.n_layers_D} layers, ${architecture.inputChannels} channels`,
+    ...(architecture.kind === "generator" && architecture.dropout === true ? ["dropout"] : []),
+    ...(architecture.kind === "generator" && architecture.upsample !== "deconv"
+      ? [architecture.upsample]
+      : []),
+    `${parameters.toLocaleString("en")} parameters`,
+    ...(dropped > 0 ? [`${dropped} unused tensors of old PyTorch`] : []),
+  ];
+  return line(name, parts.join(", "));
+}
+
+function describeCheckpoint({
+  path,
+  step,
+  epoch,
+  writer,
+  files,
+}: NonNullable<Inspection["checkpoint"]>): string[] {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const problems = files.flatMap(({ problem }) => problem ?? []);
+  const state = problems.length === 0 ? "all whole" : `${problems.length} damaged`;
+  return [
+    line("checkpoint", `${path}: step ${step}, in epoch ${epoch}, by pixcycle ${writer}`),
+    line("files", `${files.length}, ${(bytes / 2 ** 20).toFixed(1)} MiB, ${state}`),
+    ...problems.map((problem) => line("", problem)),
+  ];
+}
+
+function describeRun({ checkpoints, history }: NonNullable<Inspection["run"]>): string[] {
+  const { steps, epoch, seconds, losses, validation } = history;
+  const values = Object.entries(losses).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
+  return [
+    line("checkpoints", checkpoints.join(", ")),
+    line("history", `${steps} steps, ${epoch} epochs, ${duration(seconds)} of training`),
+    ...(values.length === 0 ? [] : [line("last losses", values.join("  "))]),
+    ...(validation === undefined ? [] : [line("validation", validation.toPrecision(4))]),
+  ];
+}
+
+function duration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes === 0) return `${seconds.toFixed(1)} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function describeOptions({ options, origins }: Inspection): string[] {
+  if (options === undefined) return [];
+  const names = Object.keys(options) as OptionName[];
+  const chosen = names.filter((name) => !["preset", "default"].includes(origins?.[name] ?? "preset"));
+  return [
+    ...chosen.map((name, i) =>
+      line(i === 0 ? "options" : "", `${name} ${options[name]} (${origins![name]})`),
+    ),
+    line(
+      chosen.length === 0 ? "options" : "",
+      `the others are those of ${options.preset}; all are in --json`,
+    ),
+  ];
+}

@@ -1,0 +1,163 @@
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { PixcycleError } from "../errors.js";
+import { decodeSafetensors } from "../formats/safetensors.js";
+import type { TensorMap } from "../formats/tensor.js";
+import { readTensorFile } from "../formats/tensor-file.js";
+import { type InferredNetwork, inferNetwork } from "../networks/infer.js";
+import { parameterCount } from "../networks/registry.js";
+import type { OptionOrigin } from "../options/resolve.js";
+import type { OptionName, Options } from "../options/schema.js";
+import { listCheckpoints, readCheckpointFile, readRecord } from "../training/checkpoint.js";
+import type { MetricsRecord } from "../training/metrics.js";
+import { type RunFolder, readRunOptions } from "../training/run-folder.js";
+import { type FindModelOptions, findModel, modelName } from "../translation/model-files.js";
+
+/** A network's file and what its weights are; or, as a coded line, why that cannot be told. */
+export interface InspectedNetwork {
+  readonly name: string;
+  readonly file: string;
+  readonly architecture?: InferredNetwork["architecture"];
+  /** Trained numbers. */
+  readonly parameters?: number;
+  /** Leftover tensors that are not used. */
+  readonly dropped?: number;
+  readonly problem?: string;
+}
+
+/** Everything that `inspect` tells of a run, a checkpoint or weight files. */
+export interface Inspection {
+  readonly kind: "run" | "checkpoint" | "weights";
+  readonly name: string;
+  readonly networks: readonly InspectedNetwork[];
+  readonly checkpoint?: {
+    readonly path: string;
+    readonly step: number;
+    readonly epoch: number;
+    readonly writer: string;
+    /** Every file with its size; `problem` where size or digest are not those that were written. */
+    readonly files: readonly { readonly name: string; readonly bytes: number; readonly problem?: string }[];
+  };
+  readonly options?: Options;
+  readonly origins?: Readonly<Partial<Record<OptionName, OptionOrigin>>>;
+  readonly run?: { readonly checkpoints: readonly string[]; readonly history: History };
+}
+
+/** What `metrics.jsonl` tells. */
+export interface History {
+  readonly steps: number;
+  readonly epoch: number;
+  /** Seconds of training, waiting for data included. */
+  readonly seconds: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly validation?: number;
+}
+
+/**
+ * Looks at a trained model's files and checks them.
+ * @throws PixcycleError E_CHECKPOINT_MISSING; problems of single files are part of the result
+ */
+export async function inspectModel(path: string, options: FindModelOptions): Promise<Inspection> {
+  const files = await findModel(path, options);
+  const name = modelName(files);
+  if (files.kind === "weights") {
+    const networks: InspectedNetwork[] = [];
+    for (const [network, file] of files.networks) {
+      networks.push(await inspectNetwork(network, file, async () => (await readTensorFile(file)).tensors));
+    }
+    return { kind: "weights", name, networks };
+  }
+  const { options: trained, ...checkpoint } = await inspectCheckpoint(files.checkpoint);
+  if (files.kind === "checkpoint") return { kind: "checkpoint", name, ...checkpoint, options: trained };
+  const origins = await readOrigins(files.folder);
+  const checkpoints = await listCheckpoints(files.folder.checkpoints);
+  const run = { checkpoints, history: await readHistory(files.folder) };
+  return { kind: "run", name, ...checkpoint, options: trained, ...(origins && { origins }), run };
+}
+
+/** Where the run's options came from; undefined without a readable `config.json`, which a run can do without. */
+async function readOrigins(folder: RunFolder): Promise<Inspection["origins"]> {
+  try {
+    return (await readRunOptions(folder)).origins;
+  } catch (error) {
+    if (error instanceof PixcycleError) return undefined;
+    throw error;
+  }
+}
+
+async function inspectCheckpoint(path: string) {
+  const record = await readRecord(path);
+  const files: { name: string; bytes: number; problem?: string }[] = [];
+  const networks: InspectedNetwork[] = [];
+  for (const [name, { bytes }] of Object.entries(record.files)) {
+    const content = readCheckpointFile(path, name, record);
+    const problem = await problemOf(content);
+    files.push({ name, bytes, ...(problem !== undefined && { problem }) });
+    if (!name.startsWith("net_")) continue;
+    const file = join(path, name);
+    networks.push(
+      await inspectNetwork(
+        basename(name, ".safetensors"),
+        file,
+        async () => decodeSafetensors(await content, file).tensors,
+      ),
+    );
+  }
+  const { step, epoch } = record.position;
+  return {
+    checkpoint: { path, step, epoch, writer: record.writer, files },
+    networks,
+    options: record.options,
+  };
+}
+
+async function inspectNetwork(
+  name: string,
+  file: string,
+  read: () => Promise<TensorMap>,
+): Promise<InspectedNetwork> {
+  try {
+    const { architecture, network, dropped } = inferNetwork(await read(), file);
+    return { name, file, architecture, parameters: parameterCount(network), dropped: dropped.length };
+  } catch (error) {
+    if (!(error instanceof PixcycleError)) throw error;
+    return { name, file, problem: error.toLine() };
+  }
+}
+
+async function problemOf(reading: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await reading;
+    return undefined;
+  } catch (error) {
+    if (error instanceof PixcycleError) return error.toLine();
+    throw error;
+  }
+}
+
+async function readHistory({ metrics }: RunFolder): Promise<History> {
+  const text = await readFile(metrics, "utf8").catch(() => "");
+  let history: History = { steps: 0, epoch: 0, seconds: 0, losses: {} };
+  for (const line of text.split("\n")) {
+    const record = parseLine(line);
+    if (record === undefined) continue;
+    history = {
+      ...history,
+      steps: record.step,
+      epoch: record.epoch,
+      seconds: history.seconds + (record.seconds ?? 0) + (record.data_seconds ?? 0),
+      ...(record.losses && { losses: record.losses }),
+      ...(record.validation !== undefined && { validation: record.validation }),
+    };
+  }
+  return history;
+}
+
+/** A process that was killed may leave a line unfinished. */
+function parseLine(line: string): MetricsRecord | undefined {
+  try {
+    return JSON.parse(line) as MetricsRecord;
+  } catch {
+    return undefined;
+  }
+}
