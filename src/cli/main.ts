@@ -102,9 +102,10 @@ function usageError(error: CommanderError, name: string | undefined, command: Co
       registry.map((entry) => entry.name),
     );
     const hint = suggestion === undefined ? "See pixcycle --help." : `Did you mean ${suggestion}?`;
-    return new PixcycleError("E_USAGE", `there is no command "${quoted}".`, { hint });
+    return new PixcycleError("E_USAGE", `There is no command "${quoted}".`, { hint });
   }
-  const message = error.message.replace(/^error: /, "").replace(/\.?$/, ".");
+  const plain = error.message.replace(/^error: /, "").replace(/\.?$/, ".");
+  const message = plain.charAt(0).toUpperCase() + plain.slice(1);
   return new PixcycleError("E_USAGE", message, { hint: `See pixcycle ${name} --help.` });
 }
 

@@ -10,7 +10,7 @@ export async function readConfigFile(
   path: string,
 ): Promise<{ path: string; values: Record<string, unknown> }> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new PixcycleError("E_FILE_MISSING", `cannot read the configuration file ${path}.`, {
+    throw new PixcycleError("E_FILE_MISSING", `Cannot read the configuration file ${path}.`, {
       hint: "Give --config the path of a JSON file.",
       cause,
     });

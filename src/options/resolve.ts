@@ -50,7 +50,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
     warnings.push(`${name} is ${value}: ${why}.`);
   }
   if (presets[options.preset].model !== options.model) {
-    throw new PixcycleError("E_OPTION_CONFLICT", `preset ${options.preset} is not for ${options.model}.`, {
+    throw new PixcycleError("E_OPTION_CONFLICT", `Preset ${options.preset} is not for ${options.model}.`, {
       hint: `Use --preset ${presetOfModel[options.model]}, or leave one of the two out.`,
     });
   }
@@ -92,7 +92,7 @@ function readValues(
 /** The error for a name that no option has. */
 export function unknownOption(where: string, suggestion: string | undefined): PixcycleError {
   const hint = suggestion === undefined ? "See --help for the options." : `Did you mean ${suggestion}?`;
-  return new PixcycleError("E_OPTION", `there is no option ${where}.`, { hint });
+  return new PixcycleError("E_OPTION", `There is no option ${where}.`, { hint });
 }
 
 function baseOptions(given: OptionValues): Pick<ResolvedOptions, "options" | "origins"> {
@@ -106,7 +106,7 @@ function baseOptions(given: OptionValues): Pick<ResolvedOptions, "options" | "or
 
 function presetFor(model: ModelName | undefined): PresetName {
   if (model !== undefined) return presetOfModel[model];
-  throw new PixcycleError("E_OPTION", "no model is chosen.", {
+  throw new PixcycleError("E_OPTION", "No model is chosen.", {
     hint: "Give --model pix2pix (pairs) or --model cycle_gan (unpaired folders).",
   });
 }

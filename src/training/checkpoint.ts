@@ -109,7 +109,7 @@ export async function loadCheckpoint(path: string): Promise<{ record: Checkpoint
 export async function readRecord(path: string): Promise<CheckpointRecord> {
   const folder = await resolveDirectory(path);
   if (folder === undefined)
-    throw new PixcycleError("E_CHECKPOINT_MISSING", `there is no checkpoint ${path}.`);
+    throw new PixcycleError("E_CHECKPOINT_MISSING", `There is no checkpoint ${path}.`);
   const text = await readFile(join(folder, RECORD), "utf8").catch((cause: unknown) => {
     throw corrupt(join(path, RECORD), "cannot be read", cause);
   });

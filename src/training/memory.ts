@@ -38,7 +38,7 @@ export function checkMemory(
   if (total <= limit) return;
   const allowed =
     maxMemory > 0 ? `max_memory allows ${inUnits(limit)}` : `${inUnits(available)} are available`;
-  throw new PixcycleError("E_MEMORY", `the training needs about ${inUnits(total)} of memory, ${allowed}.`, {
+  throw new PixcycleError("E_MEMORY", `The training needs about ${inUnits(total)} of memory, ${allowed}.`, {
     hint: "Use a smaller --crop_size, --batch_size or --ngf, or raise --max_memory.",
   });
 }

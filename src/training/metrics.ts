@@ -1,6 +1,5 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
-import { PixcycleError } from "../errors.js";
-import { writeFileAtomic } from "../formats/atomic.js";
+import { fileWriteError, writeFileAtomic } from "../formats/atomic.js";
 
 /** One line of `metrics.jsonl`. */
 export interface MetricsRecord {
@@ -40,10 +39,7 @@ export class MetricsLog {
     try {
       await this.file.appendFile(`${JSON.stringify(record)}\n`);
     } catch (cause) {
-      throw new PixcycleError("E_FILE_WRITE", `cannot write ${this.path}: ${(cause as Error).message}.`, {
-        hint: "Free some space on the disk.",
-        cause,
-      });
+      throw fileWriteError(this.path, cause);
     }
   }
 

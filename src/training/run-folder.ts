@@ -1,7 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PixcycleError } from "../errors.js";
-import { removePartials, writeFileAtomic } from "../formats/atomic.js";
+import { fileWriteError, removePartials, writeFileAtomic } from "../formats/atomic.js";
 import { type ResolvedOptions, resolveOptions } from "../options/resolve.js";
 import type { Options } from "../options/schema.js";
 import { version } from "../version.js";
@@ -17,6 +17,9 @@ export interface RunFolder {
   /** A text file with the name of the newest checkpoint. */
   readonly latest: string;
 }
+
+/** What the names of TensorBoard's files begin with. */
+const EVENTS = "events.out.tfevents.";
 
 /** The paths of the run that the options name; nothing is touched. */
 export function runFolder({ runs_dir, name }: Pick<Options, "runs_dir" | "name">): RunFolder {
@@ -39,7 +42,7 @@ export function runFolder({ runs_dir, name }: Pick<Options, "runs_dir" | "name">
 export async function checkRunFolder(folder: RunFolder, options: Options): Promise<void> {
   const exists = (await readConfig(folder)) !== undefined || (await hasCheckpoints(folder));
   if (options.continue_train && !exists) {
-    throw new PixcycleError("E_CHECKPOINT_MISSING", `there is no run ${folder.path} to continue.`, {
+    throw new PixcycleError("E_CHECKPOINT_MISSING", `There is no run ${folder.path} to continue.`, {
       hint: "Check --name and --runs_dir, or leave --continue_train out.",
     });
   }
@@ -55,18 +58,23 @@ export async function checkRunFolder(folder: RunFolder, options: Options): Promi
     // What follows may still fail: no empty folders are left behind.
     await rm(created ?? probe, { recursive: true });
   } catch (cause) {
-    throw new PixcycleError(
-      "E_FILE_WRITE",
-      `cannot write into ${folder.path}: ${(cause as Error).message}.`,
-      { hint: "Choose another --runs_dir, or change the folder's permissions.", cause },
-    );
+    throw fileWriteError(folder.path, cause);
   }
 }
 
 /** Removes an earlier run's files if there are any, and records the options. The samples of a continued run stay. */
 export async function beginRun(folder: RunFolder, resolved: ResolvedOptions): Promise<void> {
   if (!resolved.options.continue_train) {
-    for (const path of [folder.latest, folder.checkpoints, folder.samples, folder.metrics, folder.config]) {
+    const found = await readdir(folder.path).catch(() => []);
+    const events = found.filter((name) => name.startsWith(EVENTS)).map((name) => join(folder.path, name));
+    for (const path of [
+      ...events,
+      folder.latest,
+      folder.checkpoints,
+      folder.samples,
+      folder.metrics,
+      folder.config,
+    ]) {
       await rm(path, { recursive: true, force: true });
     }
   }
@@ -87,7 +95,7 @@ export async function readRunOptions(
 ): Promise<Pick<ResolvedOptions, "options" | "origins">> {
   const config = await readConfig(folder);
   if (config === undefined) {
-    throw new PixcycleError("E_CHECKPOINT_MISSING", `there is no run ${folder.path} to continue.`, {
+    throw new PixcycleError("E_CHECKPOINT_MISSING", `There is no run ${folder.path} to continue.`, {
       hint: "Check --name and --runs_dir, or leave --continue_train out.",
     });
   }

@@ -28,7 +28,7 @@ export async function selfTest(): Promise<string> {
     }
     const [first = Number.NaN, last = Number.NaN] = [losses[0], losses.at(-1)];
     if (!(last < first)) {
-      throw new PixcycleError("E_RUNTIME", `the loss did not fall: ${losses.join(", ")}.`);
+      throw new PixcycleError("E_RUNTIME", `The loss did not fall: ${losses.join(", ")}.`);
     }
     return `trained ${STEPS} steps, ${Math.round(seconds * 1000)} ms a step`;
   } finally {

@@ -51,7 +51,7 @@ export async function resolveTraining(sources: Omit<OptionSources, "run">): Prom
   const run = given.continue_train ? { run: await readRunOptions(runFolder(given)) } : {};
   const resolved = resolveOptions({ ...sources, ...run });
   if (resolved.options.dataroot === "") {
-    throw new PixcycleError("E_OPTION", "no data set is given.", {
+    throw new PixcycleError("E_OPTION", "No data set is given.", {
       hint: "Give its folder with --dataroot.",
     });
   }

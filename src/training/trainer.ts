@@ -4,9 +4,9 @@ import type { Options } from "../options/schema.js";
 import type { Batch, ModelRunner } from "../runtime/runner.js";
 import { pruneCheckpoints, saveCheckpoint } from "./checkpoint.js";
 import type { TrainHooks } from "./hooks.js";
-import { MetricsLog } from "./metrics.js";
 import { isFinished, lastEpoch, stepsLeft, type TrainingPosition } from "./position.js";
 import { type RunFolder, writeLatest } from "./run-folder.js";
+import { RunLog } from "./run-log.js";
 import { endEpoch } from "./schedule.js";
 
 /** Where the batches come from. The order is decided by the options and the epoch alone. */
@@ -53,12 +53,11 @@ export interface TrainingResult {
  * @throws PixcycleError E_DIVERGED if a loss is not a number, E_FILE_WRITE; earlier checkpoints stay whole
  */
 export async function runTraining(parts: TrainerParts): Promise<TrainingResult> {
-  const metrics = await MetricsLog.open(parts.folder.metrics, parts.start.step);
-  const trainer = new Trainer(parts, metrics);
+  const log = await RunLog.open(parts.folder, parts.start.step);
   try {
-    return await trainer.run();
+    return await new Trainer(parts, log).run();
   } finally {
-    await metrics.close();
+    await log.close();
   }
 }
 
@@ -70,7 +69,7 @@ class Trainer {
 
   constructor(
     private readonly parts: TrainerParts,
-    private readonly metrics: MetricsLog,
+    private readonly log: RunLog,
   ) {
     this.position = parts.start;
     this.savedStep = parts.start.step;
@@ -105,7 +104,7 @@ class Trainer {
       asked = performance.now();
     }
     if (this.position.step === step && !this.isOver()) {
-      throw new PixcycleError("E_DATA_EMPTY", `epoch ${epoch} has no batch to train on.`);
+      throw new PixcycleError("E_DATA_EMPTY", `Epoch ${epoch} has no batch to train on.`);
     }
   }
 
@@ -141,16 +140,14 @@ class Trainer {
     this.position = { ...this.position, step, batch: this.position.batch + 1 };
 
     const { losses } = result;
-    await this.metrics.append({
-      ...{ step, epoch, learning_rate: learningRate, losses },
-      ...{ seconds: round(seconds), data_seconds: round(dataSeconds) },
-    });
+    await this.log.step({ step, epoch, learningRate, losses, seconds, dataSeconds });
     const images = batch.real_A.shape[0] ?? 1;
     const { batch: trained } = this.position;
     hooks?.onStep?.({ step, epoch, batch: trained, learningRate, losses, images, seconds, dataSeconds });
     if (visuals) {
       const { real_A, real_B } = batch;
       const path = await this.parts.writeSample!(step, { real_A, real_B, ...result.visuals });
+      await this.log.sample(step, path);
       hooks?.onSample?.({ step, path });
     }
     const epochEnded = this.position.batch >= this.position.batchesPerEpoch;
@@ -166,14 +163,14 @@ class Trainer {
     const schedule = endEpoch(this.position.schedule, options, validation);
     this.position = { ...this.position, epoch: epoch + 1, batch: 0, schedule };
     const measured = validation === undefined ? {} : { validation };
-    if (validation !== undefined) await this.metrics.append({ step, epoch, validation });
+    if (validation !== undefined) await this.log.validation(step, epoch, validation);
     hooks?.onEpochEnd?.({ epoch, step, learningRate: schedule.learningRate, ...measured });
   }
 
   private checkLosses(step: number, losses: Readonly<Record<string, number>>): void {
     const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
     if (bad === undefined) return;
-    throw new PixcycleError("E_DIVERGED", `the loss ${bad[0]} became ${bad[1]} at step ${step}.`, {
+    throw new PixcycleError("E_DIVERGED", `The loss ${bad[0]} became ${bad[1]} at step ${step}.`, {
       hint: `Try a lower --lr. ${this.lastGood()}`,
     });
   }
@@ -200,8 +197,4 @@ class Trainer {
     if (this.savedStep === 0) return "No checkpoint has been written yet.";
     return `The newest whole checkpoint is of step ${this.savedStep}: continue with --continue_train.`;
   }
-}
-
-function round(seconds: number): number {
-  return Math.round(seconds * 1e4) / 1e4;
 }

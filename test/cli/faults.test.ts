@@ -75,7 +75,7 @@ describe("a checkpoint", () => {
 
   it("that is not there is refused", async () => {
     expect(await failure(resume("nowhere"), 1)).toMatch(
-      /^E_CHECKPOINT_MISSING: there is no run nowhere\/toy/,
+      /^E_CHECKPOINT_MISSING: There is no run nowhere\/toy/,
     );
     expect(await failure(resume("base", "--epoch", "99"), 1)).toMatch(
       /^E_CHECKPOINT_MISSING: .*end of epoch 99/,
@@ -98,7 +98,7 @@ describe("a disk that cannot be written", () => {
   it("is found before the first step", async () => {
     await writeFile(join(folder, "a file"), "");
     const args = ["train", ...toyOptions("pix2pix", "data"), "--runs_dir", "a file"];
-    expect(await failure(args, 1)).toMatch(/^E_FILE_WRITE: cannot write into a file\/toy/);
+    expect(await failure(args, 1)).toMatch(/^E_FILE_WRITE: Cannot write a file\/toy/);
   });
 
   it("with files cut at a limit loses no earlier checkpoint", async () => {

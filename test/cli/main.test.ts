@@ -58,17 +58,17 @@ describe("help and version", () => {
 
 describe("wrong usage", () => {
   it.each([
-    [["trian"], 'E_USAGE: there is no command "trian". Did you mean train?'],
-    [["--lr", "1"], "E_OPTION: there is no option --lr. See --help for the options."],
-    [["train", "--lamda-L1", "1"], "E_OPTION: there is no option --lamda_L1. Did you mean lambda_L1?"],
-    [["train", "--lr"], "E_USAGE: option '--lr <n>' argument missing. See pixcycle train --help."],
-    [["completion"], "E_USAGE: missing required argument 'shell'. See pixcycle completion --help."],
+    [["trian"], 'E_USAGE: There is no command "trian". Did you mean train?'],
+    [["--lr", "1"], "E_OPTION: There is no option --lr. See --help for the options."],
+    [["train", "--lamda-L1", "1"], "E_OPTION: There is no option --lamda_L1. Did you mean lambda_L1?"],
+    [["train", "--lr"], "E_USAGE: Option '--lr <n>' argument missing. See pixcycle train --help."],
+    [["completion"], "E_USAGE: Missing required argument 'shell'. See pixcycle completion --help."],
     [
       ["train", "extra"],
-      "E_USAGE: too many arguments for 'train'. Expected 0 arguments but got 1. See pixcycle train --help.",
+      "E_USAGE: Too many arguments for 'train'. Expected 0 arguments but got 1. See pixcycle train --help.",
     ],
     [["train", "--model", "pix2pix", "--lr", "x"], 'E_OPTION: --lr expects a number above 0, got "x".'],
-    [["train", "--model", "pix2pix"], "E_OPTION: no data set is given. Give its folder with --dataroot."],
+    [["train", "--model", "pix2pix"], "E_OPTION: No data set is given. Give its folder with --dataroot."],
     [
       ["train", "--model", "pix2pix", "--crop_size", "99", "--dataroot", "x"],
       "E_OPTION_CONFLICT: netG unet_256",

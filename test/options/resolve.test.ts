@@ -52,11 +52,11 @@ describe("presets", () => {
   });
 
   it("refuses a preset of another model", () => {
-    expect(failure({ model: "pix2pix", preset: "torch-cyclegan" })).toMatch(/^E_OPTION_CONFLICT: preset/);
+    expect(failure({ model: "pix2pix", preset: "torch-cyclegan" })).toMatch(/^E_OPTION_CONFLICT: Preset/);
   });
 
   it("asks for a model when none is given", () => {
-    expect(failure({})).toMatch(/^E_OPTION: no model is chosen\. Give --model pix2pix/);
+    expect(failure({})).toMatch(/^E_OPTION: No model is chosen\. Give --model pix2pix/);
   });
 });
 
@@ -122,7 +122,7 @@ describe("names", () => {
 
   it("suggests the nearest name for an unknown one", () => {
     expect(failure({ model: "pix2pix", lamda_L1: "1" })).toBe(
-      "E_OPTION: there is no option --lamda_L1. Did you mean lambda_L1?",
+      "E_OPTION: There is no option --lamda_L1. Did you mean lambda_L1?",
     );
     expect(failure({ model: "pix2pix", whatever_this_is: "1" })).toMatch(/See --help/);
     const file = { path: "my.json", values: { bach_size: 1 } };

@@ -3,6 +3,7 @@ import { resolveOptions } from "../../src/options/resolve.js";
 import type { Options } from "../../src/options/schema.js";
 import { RandomStream } from "../../src/random/philox.js";
 import type { Batch, ModelRunner, StepRequest, StepResult } from "../../src/runtime/runner.js";
+import { writeSampleGrid } from "../../src/training/samples.js";
 import type { TrainingServices } from "../../src/training/session.js";
 import type { TrainingData } from "../../src/training/trainer.js";
 
@@ -120,7 +121,7 @@ export function fakeServices(batchesPerEpoch: number, prepare?: (runner: FakeRun
     },
     estimateMemory: () => ({ state: 1, activations: 1, saving: 1 }),
     openValidation: async () => async () => 1,
-    writeSample: async (folder, step) => `${folder}/${step}.png`,
+    writeSample: writeSampleGrid,
   };
   return services;
 }

@@ -26,8 +26,9 @@ describe("a run's folder", () => {
       options: { model: "pix2pix", netG: "unet_256", max_steps: 1, seed: 0 },
       origins: { model: "flag", netG: "preset", seed: "default" },
     });
-    expect((await readdir(join(folder, "toy"))).sort()).toEqual([
-      ...["checkpoints", "config.json", "latest", "metrics.jsonl", "samples"],
+    const names = (await readdir(join(folder, "toy"))).map((name) => name.replace(/^events\..*/, "events"));
+    expect(names.sort()).toEqual([
+      ...["checkpoints", "config.json", "events", "latest", "metrics.jsonl", "samples"],
     ]);
   });
 
@@ -39,6 +40,8 @@ describe("a run's folder", () => {
     expect(await readdir(join(folder, "toy/checkpoints"))).toEqual(["step-00000001"]);
     expect(await readFile(join(folder, "toy/notes.txt"), "utf8")).toBe("mine");
     expect((await readFile(join(folder, "toy/metrics.jsonl"), "utf8")).trim().split("\n")).toHaveLength(1);
+    const events = (await readdir(join(folder, "toy"))).filter((name) => name.startsWith("events."));
+    expect(events).toHaveLength(1);
   });
 
   it("stays as it was when its replacement cannot begin", async () => {
@@ -93,7 +96,7 @@ describe("a failure in the middle", () => {
     });
     await expect(run({ save_latest_freq: 2 }, services)).rejects.toMatchObject({
       code: "E_DIVERGED",
-      message: "the loss G_L1 became NaN at step 5.",
+      message: "The loss G_L1 became NaN at step 5.",
       hint: expect.stringContaining("of step 4"),
     });
     expect(await readFile(join(folder, "toy/latest"), "utf8")).toBe("step-00000004\n");

@@ -51,6 +51,12 @@ describe("train", () => {
     // Eight columns (real, fake, rec, idt of both sides) of 16 pixels enlarged to 128, with gutters.
     expect(width).toBe(8 * (128 + 4) + 4);
     expect(height).toBeGreaterThanOrEqual(128 + 8);
+    const [events] = (await readdir(join(folder, "runs/b"))).filter((name) => name.startsWith("events."));
+    const logged = await readFile(join(folder, "runs/b", events!));
+    for (const tag of ["loss/G_A", "loss/idt_B", "learning_rate", "samples"]) {
+      expect(logged.includes(tag), tag).toBe(true);
+    }
+    expect(logged.includes(await readFile(join(samples, "step-00000002.png")))).toBe(true);
   });
 
   it("stops at a signal and continues", async () => {

@@ -33,7 +33,7 @@ export const command: Command = {
     const shell = args[0] ?? "";
     const write = Object.hasOwn(shells, shell) ? shells[shell] : undefined;
     if (write === undefined) {
-      throw new PixcycleError("E_USAGE", `there is no completion for "${shell}".`, {
+      throw new PixcycleError("E_USAGE", `There is no completion for "${shell}".`, {
         hint: `Choose one of ${Object.keys(shells).join(", ")}.`,
       });
     }
