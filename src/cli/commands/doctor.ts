@@ -128,7 +128,7 @@ function probeProvider(name: string): Promise<string | undefined> {
       if (error === null) return resolve(undefined);
       const reason = stderr.trim().split("\n").at(-1) ?? "";
       // ONNX Runtime puts the place in its source in front.
-      const plain = reason.replace(/^\/\S+:\d+ .*?\)\s*(?=\S)/, "").slice(0, 120);
+      const plain = reason.replace(/^\S+:\d+ .* was false\. /, "").slice(0, 120);
       resolve(plain === "" ? `does not load (${error.signal ?? `exit ${error.code}`})` : plain);
     });
   });
