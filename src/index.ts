@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { decodeImage, encodeImage, type Image, type ImageFormat } from "./data/image.js";
 export { ERROR_CODES, type ErrorCode, PixcycleError } from "./errors.js";
 export type { OptionValues } from "./options/resolve.js";
 export type { ModelName, OptionName, Options, PresetName } from "./options/schema.js";
@@ -17,4 +18,13 @@ export type {
 export type { TrainingPosition } from "./training/position.js";
 export { type TrainControls, type TrainReport, train } from "./training/train.js";
 export type { TrainingResult } from "./training/trainer.js";
+export {
+  type TranslatedImage,
+  type TranslateFilesOptions,
+  type TranslationRecord,
+  translateFiles,
+} from "./translation/folder.js";
+export { type GeneratorWeights, loadTranslator, type TranslatorOptions } from "./translation/load.js";
+export type { ImageSource, Preparation } from "./translation/prepare.js";
+export type { TranslateRequest, Translator, TranslatorInfo } from "./translation/translator.js";
 export { version } from "./version.js";
