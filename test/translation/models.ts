@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeSafetensors } from "../../src/formats/safetensors.js";
 import type { FileTensor, TensorMap } from "../../src/formats/tensor.js";
+import { stridesOf } from "../../src/graph/shape.js";
 import { describeNetwork, type GeneratorOptions, generator } from "../../src/networks/registry.js";
 import { initialValue } from "../../src/nn/initialise.js";
 import { resolveOptions } from "../../src/options/resolve.js";
@@ -10,6 +11,7 @@ import { createRunner } from "../../src/runtime/node/create.js";
 import { saveCheckpoint } from "../../src/training/checkpoint.js";
 import { startPosition } from "../../src/training/position.js";
 import { beginRun, runFolder, writeLatest } from "../../src/training/run-folder.js";
+import { dict, int, pickle, storage, tensor, text, tuple, zip } from "../formats/torch-files.js";
 
 const INIT = { init_type: "normal", init_gain: 0.3 } as const;
 
@@ -35,6 +37,23 @@ export function randomGenerator(
 
 export async function writeWeights(path: string, weights: TensorMap): Promise<string> {
   await writeFile(path, encodeSafetensors(weights));
+  return path;
+}
+
+/** The same as a `.pth` in PyTorch's zip container, names under the `module.` of data-parallel training. */
+export async function writeTorch(path: string, weights: TensorMap): Promise<string> {
+  const entries: Record<string, Uint8Array> = {};
+  const items = [...weights].flatMap(([name, { dtype, shape, data }], i) => {
+    if (dtype === "I64") return [];
+    entries[`archive/data/${i}`] = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const from = storage({ key: text(String(i)), count: int(data.length) });
+    const strides = stridesOf(shape).map(int);
+    return [
+      text(`module.${name}`),
+      tensor({ from, shape: tuple(...shape.map(int)), strides: tuple(...strides) }),
+    ];
+  });
+  await writeFile(path, await zip(pickle(dict(...items)), entries));
   return path;
 }
 
