@@ -1,4 +1,5 @@
 import { ProtoWriter } from "../formats/protobuf.js";
+import { version } from "../version.js";
 
 /** The parts of the ONNX format that pixcycle writes; field numbers are those of onnx.proto. */
 
@@ -21,7 +22,8 @@ export interface OnnxNode {
 export interface OnnxInitializer {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  /** Floats, bits of float16 numbers, or integers. */
+  readonly data: Float32Array | Uint16Array | BigInt64Array;
 }
 
 /** A graph input or output: fixed extents, or names of dynamic ones. */
@@ -37,12 +39,15 @@ export interface OnnxModel {
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Default 20; models for other runtimes use 17, which nearly all of them read. */
+  readonly opset?: keyof typeof IR_VERSIONS;
 }
 
-const IR_VERSION = 9;
-const OPSET = 20;
-const FLOAT = 1;
-const INT64 = 7;
+/** By operator set. */
+const IR_VERSIONS = { 17: 8, 20: 9 } as const;
+
+/** Element types of tensors, by their number in the format. */
+export const ONNX_TYPES = { float: 1, int64: 7, float16: 10 } as const;
 
 function writeAttribute(writer: ProtoWriter, name: string, value: OnnxAttribute): void {
   writer.string(1, name);
@@ -53,7 +58,7 @@ function writeAttribute(writer: ProtoWriter, name: string, value: OnnxAttribute)
     writer.message(5, (tensor) =>
       tensor
         .int(1, 1)
-        .int(2, FLOAT)
+        .int(2, ONNX_TYPES.float)
         .bytes(9, new Uint8Array(Float32Array.of(value.tensor).buffer)),
     );
     writer.int(20, 4);
@@ -74,14 +79,19 @@ function writeNode(writer: ProtoWriter, node: OnnxNode): void {
 
 function writeInitializer(writer: ProtoWriter, { name, shape, data }: OnnxInitializer): void {
   for (const extent of shape) writer.int(1, extent);
-  writer.int(2, data instanceof Float32Array ? FLOAT : INT64).string(8, name);
+  writer.int(2, typeOf(data)).string(8, name);
   writer.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+function typeOf(data: OnnxInitializer["data"]): number {
+  if (data instanceof Float32Array) return ONNX_TYPES.float;
+  return data instanceof Uint16Array ? ONNX_TYPES.float16 : ONNX_TYPES.int64;
 }
 
 function writeValue(writer: ProtoWriter, { name, shape }: OnnxValue): void {
   writer.string(1, name).message(2, (type) =>
     type.message(1, (tensor) =>
-      tensor.int(1, FLOAT).message(2, (dims) => {
+      tensor.int(1, ONNX_TYPES.float).message(2, (dims) => {
         for (const extent of shape) {
           dims.message(1, (dim) => (typeof extent === "number" ? dim.int(1, extent) : dim.string(2, extent)));
         }
@@ -90,9 +100,10 @@ function writeValue(writer: ProtoWriter, { name, shape }: OnnxValue): void {
   );
 }
 
-/** The bytes of an ONNX model file. All values are float32, but for int64 initializers. */
+/** The bytes of an ONNX model file. Its inputs and outputs are float32. */
 export function encodeOnnxModel(model: OnnxModel): Uint8Array {
-  const writer = new ProtoWriter().int(1, IR_VERSION).string(2, "pixcycle");
+  const opset = model.opset ?? 20;
+  const writer = new ProtoWriter().int(1, IR_VERSIONS[opset]).string(2, "pixcycle").string(3, version);
   writer.message(7, (graph) => {
     for (const node of model.nodes) graph.message(1, (inner) => writeNode(inner, node));
     graph.string(2, model.name);
@@ -101,7 +112,7 @@ export function encodeOnnxModel(model: OnnxModel): Uint8Array {
     for (const input of model.inputs) graph.message(11, (inner) => writeValue(inner, input));
     for (const output of model.outputs) graph.message(12, (inner) => writeValue(inner, output));
   });
-  writer.message(8, (opset) => opset.string(1, "").int(2, OPSET));
+  writer.message(8, (entry) => entry.string(1, "").int(2, opset));
   for (const [key, value] of Object.entries(model.metadata ?? {})) {
     writer.message(14, (entry) => entry.string(1, key).string(2, value));
   }
