@@ -43,7 +43,7 @@ export async function findModel(path: string, options: FindModelOptions = {}): P
   if (found === undefined) {
     throw new PixcycleError(
       "E_CHECKPOINT_MISSING",
-      `there is no ${path}, and no run of this name in ${runs_dir}.`,
+      `There is no ${path}, and no run of this name in ${runs_dir}.`,
       {
         hint: "Give a run's name or folder, a checkpoint's folder, or a .safetensors or .pth file.",
       },
@@ -62,7 +62,7 @@ async function openFolder(path: string, epoch: string): Promise<ModelFiles | und
     const folder = runFolder({ runs_dir: dirname(path), name: basename(path) });
     const checkpoint = await findCheckpoint(folder, epoch);
     if (checkpoint !== undefined) return { kind: "run", folder, checkpoint };
-    throw new PixcycleError("E_CHECKPOINT_MISSING", `the run ${path} has no checkpoint yet.`, {
+    throw new PixcycleError("E_CHECKPOINT_MISSING", `The run ${path} has no checkpoint yet.`, {
       hint: "Train it further.",
     });
   }

@@ -46,7 +46,7 @@ function row({ input, width, height, images }: TranslationRecord["results"][numb
     const image = `<img src="${link}" alt="${alt}" width="${width}" height="${height}" loading="lazy">`;
     return `<figure><a href="${link}">${image}</a><figcaption>${escapeHtml(label)}</figcaption></figure>`;
   });
-  return `<article><h2 title="${escapeHtml(input)}">${escapeHtml(name)} <small>${width}×${height}</small></h2>
+  return `<article><h2 title="${escapeHtml(input)}"><span>${escapeHtml(name)}</span> <small>${width}×${height}</small></h2>
 <div>${figures.join("")}</div></article>`;
 }
 
@@ -67,9 +67,10 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 2.5rem 1.5
 h1 { font-size: 1.6rem; margin: 0; overflow-wrap: anywhere; }
 header p, small, figcaption { color: var(--quiet); }
 header p { margin: .25rem 0 2rem; }
-main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(34rem, 100%), 1fr)); gap: 1.5rem; }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(34rem, 100%), 1fr)); gap: 1.5rem; align-items: start; }
 article { border: 1px solid var(--line); border-radius: 12px; padding: 1rem; background: light-dark(#fff, #1f1f1d); }
-h2 { font-size: .95rem; margin: 0 0 .75rem; overflow-wrap: anywhere; }
+h2 { font-size: .95rem; margin: 0 0 .75rem; display: flex; gap: .5em; align-items: baseline; }
+h2 span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 small { font-weight: normal; white-space: nowrap; }
 article div { display: flex; gap: .75rem; }
 figure { margin: 0; flex: 1 1 0; min-width: 0; }

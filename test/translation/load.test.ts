@@ -157,7 +157,7 @@ describe("a path without a model", () => {
   it("is refused with where was looked", async () => {
     const error = await failure(loadTranslator("nowhere", { runs_dir: folder }));
     expect(error.toLine()).toContain(
-      `E_CHECKPOINT_MISSING: there is no nowhere, and no run of this name in ${folder}.`,
+      `E_CHECKPOINT_MISSING: There is no nowhere, and no run of this name in ${folder}.`,
     );
     const empty = join(folder, "empty");
     await mkdir(empty);
