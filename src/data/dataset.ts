@@ -15,8 +15,12 @@ export function splitColumn(width: number, path: string): number {
   });
 }
 
-/** The input and the target of an image that holds both side by side. */
-function splitPair(image: Image, direction: DatasetOptions["direction"], path: string): [A: Image, B: Image] {
+/** The input and the target of an image that holds both side by side. Errors: as `splitColumn`. */
+export function splitPair(
+  image: Image,
+  direction: DatasetOptions["direction"],
+  path: string,
+): [A: Image, B: Image] {
   const column = splitColumn(image.width, path);
   const left = cropImage(image, 0, 0, column, image.height);
   const right = cropImage(image, column, 0, image.width - column, image.height);

@@ -27,7 +27,10 @@ export interface TranslatedImage {
 
 /** What was translated, how, and what could not be; `results.json` holds this. */
 export interface TranslationRecord {
-  readonly model: Pick<TranslatorInfo, "name" | "weights" | "generator" | "evaluate" | "dropout"> &
+  readonly model: Pick<
+    TranslatorInfo,
+    "name" | "weights" | "generator" | "direction" | "evaluate" | "dropout"
+  > &
     Omit<GeneratorArchitecture, "kind" | "dropout"> &
     Preparation;
   readonly results: readonly TranslatedImage[];
@@ -60,7 +63,7 @@ const ENDINGS: Readonly<Record<ImageFormat, string>> = { png: "png", jpeg: "jpg"
 
 /**
  * Translates files and folders of images into a folder: for `photo.png` it writes `photo_real_A.png` (the image as
- * the generator sees it) and `photo_fake_B.png`, for all of them `index.html` and `results.json`. Images that cannot
+ * the generator sees it) and `photo_fake_B.png`, also `photo_real_B.png` of pairs side by side, and for all of them `index.html` and `results.json`. Images that cannot
  * be read are listed, and the others are done.
  * @throws PixcycleError E_DATA_MISSING, E_DATA_EMPTY; E_OPTION_CONFLICT for results that exist; E_FILE_WRITE; E_RUNTIME
  */
@@ -79,6 +82,7 @@ export async function translateFiles(
 interface Loaded {
   readonly input: InputImage;
   readonly image: Image;
+  readonly truth: Image | undefined;
 }
 
 class FolderTranslation {
@@ -102,7 +106,9 @@ class FolderTranslation {
     if (overwrite) return;
     const { inputName, outputName } = this.translator.info;
     const names = this.inputs.flatMap(({ stem }) =>
-      [inputName, outputName, this.reconstructionName].map((label) => this.fileName(stem, label)),
+      [inputName, outputName, this.truthName, this.reconstructionName].map((label) =>
+        this.fileName(stem, label),
+      ),
     );
     for (const name of ["index.html", "results.json", ...names]) {
       const path = join(out, name);
@@ -133,10 +139,11 @@ class FolderTranslation {
   }
 
   async finish(): Promise<TranslationRecord> {
-    const { name, weights, generator, evaluate, dropout, architecture, preparation } = this.translator.info;
+    const { name, weights, generator, direction, evaluate, dropout, architecture, preparation } =
+      this.translator.info;
     const { kind: _, dropout: __, ...shape } = architecture;
     const record: TranslationRecord = {
-      model: { name, weights, generator, ...shape, evaluate, dropout, ...preparation },
+      model: { name, weights, generator, direction, ...shape, evaluate, dropout, ...preparation },
       results: this.inputs.flatMap((input) => this.done.get(input) ?? []),
       failures: this.inputs.flatMap((input) => {
         const error = this.failed.get(input);
@@ -155,7 +162,7 @@ class FolderTranslation {
     const bySize = new Map<string, InputImage[]>();
     for (const input of this.inputs) {
       try {
-        const { width, height } = this.translator.paddedSize(await readImageHeader(input.path));
+        const { width, height } = this.translator.workingSize(await readImageHeader(input.path), input.path);
         const key = `${String(width).padStart(6)} ${String(height).padStart(6)}`;
         bySize.set(key, [...(bySize.get(key) ?? []), input]);
       } catch (error) {
@@ -175,7 +182,8 @@ class FolderTranslation {
     const loaded: Loaded[] = [];
     for (const input of inputs) {
       try {
-        loaded.push({ input, image: await this.translator.prepare(input.path) });
+        const { input: image, truth } = await this.translator.prepare(input.path);
+        loaded.push({ input, image, truth });
       } catch (error) {
         this.fail(input, error);
       }
@@ -186,15 +194,19 @@ class FolderTranslation {
   private async translate(loaded: readonly Loaded[]): Promise<void> {
     const { inverse } = this.options;
     const { inputName, outputName } = this.translator.info;
-    const fakes = await this.translator.translateTensors(loaded.map(({ image }) => imageToTensor(image)));
-    const back = inverse === undefined ? [] : await inverse.translateTensors(fakes);
-    for (const [i, { input, image }] of loaded.entries()) {
+    const fakes = await this.translator.translateTensors(
+      loaded.map(({ image }) => imageToTensor(image)),
+      loaded.length,
+    );
+    const back = inverse === undefined ? [] : await inverse.translateTensors(fakes, loaded.length);
+    for (const [i, { input, image, truth }] of loaded.entries()) {
       const depth = this.options.depth ?? image.depth;
       const show = (tensor: FloatTensor): Image => tensorToImage(tensor, depth);
       const images = new Map([
-        [inputName as string, depth === image.depth ? image : show(imageToTensor(image))],
+        [inputName as string, atDepth(image, depth)],
         [outputName, show(fakes[i]!)],
       ]);
+      if (truth !== undefined) images.set(this.truthName, atDepth(truth, depth));
       if (back[i] !== undefined) images.set(this.reconstructionName, show(back[i]));
       await this.write(input, images);
     }
@@ -229,6 +241,10 @@ class FolderTranslation {
     this.options.onImage?.(this.done.size + this.failed.size, this.inputs.length, input.path, error);
   }
 
+  private get truthName(): string {
+    return this.translator.info.outputName.replace("fake", "real");
+  }
+
   private get reconstructionName(): string {
     return this.translator.info.inputName.replace("real", "rec");
   }
@@ -239,7 +255,11 @@ class FolderTranslation {
 
   private format(label: string): ImageFormat {
     const { inputChannels, outputChannels } = this.translator.info.architecture;
-    const channels = label === this.translator.info.outputName ? outputChannels : inputChannels;
+    const isOutput = label === this.translator.info.outputName || label === this.truthName;
+    const channels = isOutput ? outputChannels : inputChannels;
     return this.options.format ?? (channels > 4 ? "tiff" : "png");
   }
 }
+
+const atDepth = (image: Image, depth: 8 | 16): Image =>
+  depth === image.depth ? image : tensorToImage(imageToTensor(image), depth);

@@ -22,6 +22,8 @@ export interface GeneratorWeights {
 export interface TranslatorOptions extends FindModelOptions, Partial<Preparation> {
   /** Which way, as in the data set; picks net_G_A or net_G_B of a CycleGAN. By default the way it was trained. */
   readonly direction?: DataOptions["direction"];
+  /** With `aligned`, images hold both sides of a pair, and the input's side is translated; default `single`. */
+  readonly dataset_mode?: DataOptions["dataset_mode"];
   /** `net_G`, `net_G_A` or `net_G_B`: picks by name instead. */
   readonly generator?: string;
   /** Use running statistics and no dropout; default false, as in training and in the reference's test. */
@@ -76,10 +78,18 @@ export async function loadTranslator(
     ...{ name: found.name, weights: found.path, generator: found.generator, architecture, evaluate },
     dropout: trainedWithDropout && !evaluate,
     preparation: preparationFrom(options, found.trained),
+    direction: options.direction ?? directionOf(found),
+    pairs: options.dataset_mode === "aligned",
     inputName: backwards ? "real_B" : "real_A",
     outputName: backwards ? "fake_A" : "fake_B",
   } as const;
   return new Translator(info, network, runner);
+}
+
+function directionOf({ generator, trained }: FoundGenerator): DataOptions["direction"] {
+  const forward = trained?.direction ?? "AtoB";
+  if (generator !== "net_G_B") return forward;
+  return forward === "AtoB" ? "BtoA" : "AtoB";
 }
 
 /** As the reference's test: `load_size` is `crop_size` unless it is given. */
@@ -88,7 +98,8 @@ function preparationFrom(given: Partial<Preparation>, trained: Options | undefin
   return { preprocess: given.preprocess ?? "none", crop_size, load_size: given.load_size ?? crop_size };
 }
 
-interface FoundGenerator {
+/** The weights of a network of a trained model. */
+export interface FoundGenerator {
   readonly name: string;
   readonly generator: string;
   readonly path: string;
@@ -101,7 +112,11 @@ const givenWeights = ({ weights, name = "generator" }: GeneratorWeights): FoundG
   ...{ name, path: name, weights, generator: "net_G", trained: undefined },
 });
 
-async function readModel(source: string, options: TranslatorOptions): Promise<FoundGenerator> {
+/**
+ * Reads a network of a trained model: a generator, chosen as for `loadTranslator`, or any other by its name.
+ * @throws PixcycleError as `loadTranslator`
+ */
+export async function readModel(source: string, options: TranslatorOptions): Promise<FoundGenerator> {
   const files = await findModel(source, options);
   const name = modelName(files);
   if (files.kind === "weights") {
@@ -152,7 +167,8 @@ function chooseGenerator(
       hint: "Translation needs net_G, net_G_A or net_G_B.",
     });
   if (generator !== undefined) {
-    if (generators.includes(generator)) return generator;
+    // Named, it may be a discriminator: what needs a generator refuses it by its weights.
+    if (networks.includes(generator) && generator.startsWith("net_")) return generator;
     throw missing(generator);
   }
   const forward = (direction ?? trained ?? "AtoB") === (trained ?? "AtoB");

@@ -2,6 +2,7 @@ import { convertChannels } from "../data/channels.js";
 import { decodeImage, type Image } from "../data/image.js";
 import { outputSize, scaledSize, transformImage } from "../data/transforms.js";
 import type { DataOptions } from "../options/schema.js";
+import type { Size } from "./padding.js";
 
 /** An image to translate: decoded, a path, or the bytes of a file. */
 export type ImageSource = Image | string | Uint8Array;
@@ -9,24 +10,32 @@ export type ImageSource = Image | string | Uint8Array;
 /** How an image is sized before it is translated. */
 export type Preparation = Pick<DataOptions, "preprocess" | "load_size" | "crop_size">;
 
+/** @throws PixcycleError E_IMAGE_READ, E_IMAGE_SIZE */
+export async function readImage(source: ImageSource, name: string): Promise<Image> {
+  return typeof source === "string" || source instanceof Uint8Array ? decodeImage(source, { name }) : source;
+}
+
 /**
- * The image as the generator sees it (`real_A`): converted to its channels as in training, then sized as the
- * reference's test does, the crop from the middle. With `preprocess` none it keeps its size, whatever that is.
- * @throws PixcycleError E_IMAGE_READ, E_IMAGE_SIZE, E_DATA_SIZE where the crop is larger than the image
+ * An image as the generator sees it: converted to its channels as in training, then sized as the reference's test
+ * does, the crop from the middle. With `preprocess` none it keeps its size, whatever that is.
+ * @throws PixcycleError E_IMAGE_READ for channels that cannot be converted, E_DATA_SIZE as `preparedSize`
  */
-export async function prepareImage(
-  source: ImageSource,
-  channels: number,
-  preparation: Preparation,
-  name = typeof source === "string" ? source : "The image",
-): Promise<Image> {
-  const decoded =
-    typeof source === "string" || source instanceof Uint8Array ? await decodeImage(source, { name }) : source;
-  const image = convertChannels(decoded, channels, name);
-  if (preparation.preprocess === "none") return image;
+export function prepareImage(image: Image, channels: number, preparation: Preparation, name: string): Image {
+  const converted = convertChannels(image, channels, name);
+  if (preparation.preprocess === "none") return converted;
   const options = { ...preparation, no_flip: true };
-  const [width, height] = outputSize(options, image.width, image.height, name);
+  const { width, height } = preparedSize(preparation, image, name);
   const [scaledWidth, scaledHeight] = scaledSize(options, image.width, image.height);
   const middle = { x: Math.floor((scaledWidth - width) / 2), y: Math.floor((scaledHeight - height) / 2) };
-  return transformImage(image, options, { ...middle, flip: false }, name);
+  return transformImage(converted, options, { ...middle, flip: false }, name);
+}
+
+/**
+ * The size that an image of some size is given.
+ * @throws PixcycleError E_DATA_SIZE where the crop is larger than the image
+ */
+export function preparedSize(preparation: Preparation, { width, height }: Size, name: string): Size {
+  if (preparation.preprocess === "none") return { width, height };
+  const size = outputSize({ ...preparation, no_flip: true }, width, height, name);
+  return { width: size[0], height: size[1] };
 }

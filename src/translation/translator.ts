@@ -1,12 +1,14 @@
+import { splitColumn, splitPair } from "../data/dataset.js";
 import { type Image, imageToTensor, tensorToImage } from "../data/image.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { GeneratorArchitecture } from "../networks/infer.js";
 import type { Network } from "../networks/registry.js";
+import type { DataOptions } from "../options/schema.js";
 import type { GeneratorRunner } from "../runtime/translator.js";
 import { checkTranslationMemory, estimateTranslation } from "./memory.js";
 import { cropPadding, paddedSize, padImage, type Size } from "./padding.js";
-import { type ImageSource, type Preparation, prepareImage } from "./prepare.js";
+import { type ImageSource, type Preparation, preparedSize, prepareImage, readImage } from "./prepare.js";
 
 /** What translates, and how; recorded with every result. */
 export interface TranslatorInfo {
@@ -22,6 +24,10 @@ export interface TranslatorInfo {
   /** Whether dropout is on. */
   readonly dropout: boolean;
   readonly preparation: Preparation;
+  /** Which way it translates, in terms of the data set's sides: AtoB where that is not known. */
+  readonly direction: DataOptions["direction"];
+  /** Images hold both sides of a pair, A on the left (`--dataset_mode aligned`): one is translated. */
+  readonly pairs: boolean;
   /** The reference's names for the input and the output. */
   readonly inputName: "real_A" | "real_B";
   readonly outputName: "fake_B" | "fake_A";
@@ -51,21 +57,29 @@ export class Translator {
    * @throws PixcycleError E_IMAGE_READ, E_IMAGE_SIZE, E_DATA_SIZE; E_MEMORY for an image that cannot fit; E_RUNTIME
    */
   async translate(source: ImageSource, { depth }: TranslateRequest = {}): Promise<Image> {
-    const image = await this.prepare(source);
-    const [result] = await this.translateTensors([imageToTensor(image)]);
-    return tensorToImage(result!, depth ?? image.depth);
+    const { input } = await this.prepare(source);
+    const [result] = await this.translateTensors([imageToTensor(input)]);
+    return tensorToImage(result!, depth ?? input.depth);
   }
 
   /**
-   * The image as the generator sees it (`real_A`): its channels, its size.
+   * The image as the generator sees it (`real_A`): its channels, its size; of a pair side by side also the other
+   * half (`real_B`).
    * @param name what messages call it
    * @throws PixcycleError as `translate`
    */
-  async prepare(source: ImageSource, name?: string): Promise<Image> {
-    const { architecture, preparation } = this.info;
-    const image = await prepareImage(source, architecture.inputChannels, preparation, name);
-    this.checkMemory(paddedSize(this.network, image), 1);
-    return image;
+  async prepare(
+    source: ImageSource,
+    name = typeof source === "string" ? source : "The image",
+  ): Promise<{ readonly input: Image; readonly truth?: Image }> {
+    const { architecture, preparation, pairs, direction } = this.info;
+    const { inputChannels, outputChannels } = architecture;
+    const image = await readImage(source, name);
+    const [real, other] = pairs ? splitPair(image, direction, name) : [image];
+    const input = prepareImage(real, inputChannels, preparation, name);
+    this.checkMemory(paddedSize(this.network, input), 1);
+    if (other === undefined) return { input };
+    return { input, truth: prepareImage(other, outputChannels, preparation, name) };
   }
 
   /**
@@ -77,19 +91,28 @@ export class Translator {
     return evaluate || (architecture.norm !== "batch" && !dropout);
   }
 
-  /** The size that an image is padded to; images of one such size can share a run and a session. */
-  paddedSize(size: Size): Size {
-    return paddedSize(this.network, size);
+  /**
+   * The size that the generator is run on for an image file of some size; images of one such size can share a run and
+   * a session. Nothing is decoded.
+   * @throws PixcycleError E_DATA_SIZE; E_MEMORY for an image that cannot fit
+   */
+  workingSize({ width, height }: Size, name: string): Size {
+    const { pairs, direction, preparation } = this.info;
+    const left = pairs ? splitColumn(width, name) : width;
+    const size = { width: pairs && direction === "BtoA" ? width - left : left, height };
+    const padded = paddedSize(this.network, preparedSize(preparation, size, name));
+    this.checkMemory(padded, 1);
+    return padded;
   }
 
   /**
-   * Translates tensors [C, H, W] in [−1, 1] of any sizes to tensors of the same sizes, in order; those padded to
-   * the same size run as one batch if `batches`.
+   * Translates tensors [C, H, W] in [−1, 1] of any sizes to tensors of the same sizes, in order; up to `batch` of
+   * those padded to the same size run at once, if `batches`.
    * @throws PixcycleError E_SHAPE for other channels, E_MEMORY, E_RUNTIME
    */
-  async translateTensors(images: readonly FloatTensor[]): Promise<FloatTensor[]> {
+  async translateTensors(images: readonly FloatTensor[], batch = 8): Promise<FloatTensor[]> {
     const results = new Array<FloatTensor>(images.length);
-    for (const { size, indices } of this.groups(images)) {
+    for (const { size, indices } of this.groups(images, this.batches ? batch : 1)) {
       const translated = await this.run(
         indices.map((index) => images[index]!),
         size,
@@ -104,16 +127,19 @@ export class Translator {
     return this.runner.close();
   }
 
-  private groups(images: readonly FloatTensor[]): Iterable<{ size: Size; indices: number[] }> {
-    const groups = new Map<string, { size: Size; indices: number[] }>();
+  /** Up to `most` images each that are padded to one size. */
+  private groups(images: readonly FloatTensor[], most: number): { size: Size; indices: number[] }[] {
+    const groups: { size: Size; indices: number[] }[] = [];
     for (const [index, image] of images.entries()) {
-      const size = this.paddedSize(this.sizeOf(image));
-      const key = this.batches ? `${size.width}×${size.height}` : String(index);
-      const group = groups.get(key) ?? { size, indices: [] };
-      group.indices.push(index);
-      groups.set(key, group);
+      const size = paddedSize(this.network, this.sizeOf(image));
+      const open = groups.find(
+        (group) =>
+          group.indices.length < most && group.size.width === size.width && group.size.height === size.height,
+      );
+      if (open) open.indices.push(index);
+      else groups.push({ size, indices: [index] });
     }
-    return groups.values();
+    return groups;
   }
 
   private async run(images: readonly FloatTensor[], size: Size): Promise<FloatTensor[]> {

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage, imageToTensor, tensorToImage } from "../../src/data/image.js";
+import { cropImage } from "../../src/data/transforms.js";
 import { type TranslateFilesOptions, translateFiles } from "../../src/translation/folder.js";
 import { loadTranslator } from "../../src/translation/load.js";
 import type { Translator } from "../../src/translation/translator.js";
@@ -26,9 +27,13 @@ beforeAll(async () => {
 });
 afterAll(() => translator.close());
 
-async function translate(paths: readonly string[], options: Partial<TranslateFilesOptions> = {}) {
+async function translate(
+  paths: readonly string[],
+  options: Partial<TranslateFilesOptions> = {},
+  model = translator,
+) {
   const out = join(folder, `out-${outputs++}`);
-  const record = await translateFiles(translator, paths, { out, ...options });
+  const record = await translateFiles(model, paths, { out, ...options });
   return { out: options.out ?? out, record };
 }
 
@@ -111,6 +116,21 @@ describe("a folder of images", () => {
     const [back] = await inverse.translateTensors(fakes);
     await inverse.close();
     expect(await decodeImage(join(out, "b_rec_A.png"))).toEqual(tensorToImage(back!));
+  });
+
+  it("of pairs side by side is shown with the truth", async () => {
+    const pairs = await loadTranslator(
+      { weights: randomGenerator({}, { inputChannels: 1 }) },
+      { threads: 1, dataset_mode: "aligned" },
+    );
+    const { out, record } = await translate([join(images, "a.jpg")], {}, pairs);
+    await pairs.close();
+    expect(record.results).toMatchObject([{ width: 8, height: 16 }]);
+    expect(named(record.results[0]!.images)).toEqual(["a_real_A.png", "a_fake_B.png", "a_real_B.png"]);
+    expect(await decodeImage(join(out, "a_real_A.png"))).toMatchObject({ width: 8, channels: 1 });
+    expect(await decodeImage(join(out, "a_real_B.png"))).toEqual(
+      cropImage(await decodeImage(join(images, "a.jpg")), 8, 0, 8, 16),
+    );
   });
 
   it("that has no images is refused, and says which folders it has", async () => {

@@ -179,11 +179,25 @@ describe("preprocess", () => {
     const resized = resizeBicubic(image, 16, 16);
     const expected = await direct({ options: resnet, ...rgb, weights }, imageToTensor(resized));
     expect(await translator.translate(image)).toEqual(tensorToImage(expected));
-    expect(await translator.prepare(image)).toEqual(resized);
+    expect((await translator.prepare(image)).input).toEqual(resized);
     const cropped = await load(weights, { preprocess: "crop", crop_size: 16 });
-    expect(await cropped.prepare(image)).toEqual(cropImage(image, 7, 2, 16, 16));
+    expect((await cropped.prepare(image)).input).toEqual(cropImage(image, 7, 2, 16, 16));
     const wide = await load(weights, { preprocess: "scale_width", load_size: 16, crop_size: 8 });
-    expect(await wide.prepare(noiseImage(32, 48))).toMatchObject({ width: 16, height: 24 });
+    expect((await wide.prepare(noiseImage(32, 48))).input).toMatchObject({ width: 16, height: 24 });
+  });
+
+  it("takes one half of a pair side by side, and gives the other as truth", async () => {
+    const pair = noiseImage(21, 8);
+    const [left, right] = [cropImage(pair, 0, 0, 10, 8), cropImage(pair, 10, 0, 11, 8)];
+    const weights = randomGenerator();
+    const aligned = { dataset_mode: "aligned" } as const;
+    const translator = await load(weights, aligned);
+    expect(await translator.prepare(pair)).toEqual({ input: left, truth: right });
+    expect(translator.workingSize(pair, "pair")).toEqual({ width: 12, height: 8 });
+    expect(await translator.translate(pair)).toEqual(await (await load(weights)).translate(left));
+    const back = await load(weights, { ...aligned, direction: "BtoA" });
+    expect(await back.prepare(pair)).toEqual({ input: right, truth: left });
+    expect((await failure(translator.prepare(noiseImage(1, 8)))).code).toBe("E_DATA_SIZE");
   });
 
   it("refuses an image that is smaller than the crop", async () => {
@@ -200,6 +214,7 @@ describe("memory", () => {
     const error = await failure(translator.prepare(huge));
     expect(error.toLine()).toMatch(/^E_MEMORY: 60000×50000 pixels need about \d{3,}\.\d GiB of memory, /);
     expect(error.hint).toContain("--preprocess scale_width");
+    expect(() => translator.workingSize(huge, "huge.png")).toThrow("60000×50000 pixels need about");
   });
 
   it("is refused above what is available, with some tolerance", () => {

@@ -16,7 +16,7 @@ const FORMATS: readonly ImageFormat[] = ["png", "jpeg", "webp", "tiff"];
 export const command: Command = {
   arguments: "<model> <image...>",
   options: [
-    ...(["direction", "preprocess", "load_size", "crop_size", "no_dropout"] as const),
+    ...(["direction", "dataset_mode", "preprocess", "load_size", "crop_size", "no_dropout"] as const),
     ...(["epoch", "runs_dir", "threads", "seed"] as const),
   ],
   flags: [
@@ -31,6 +31,7 @@ export const command: Command = {
   examples: [
     "translate facades photos/ --out results",
     "translate runs/horses zebra.jpg --direction BtoA",
+    "translate facades datasets/facades/test --dataset_mode aligned",
     "translate latest_net_G.pth photos/ --preprocess resize_and_crop --crop_size 256",
   ],
   async run(call, output) {
