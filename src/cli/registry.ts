@@ -20,6 +20,16 @@ export const registry: readonly CommandEntry[] = [
     load: () => import("./commands/translate.js"),
   },
   {
+    name: "export",
+    summary: "write a trained network as ONNX or safetensors",
+    load: () => import("./commands/export.js"),
+  },
+  {
+    name: "import",
+    summary: "take over weights of the reference implementation, from PyTorch",
+    load: () => import("./commands/import.js"),
+  },
+  {
     name: "inspect",
     summary: "look into a run, a checkpoint or a weight file, and check it",
     load: () => import("./commands/inspect.js"),
