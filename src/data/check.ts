@@ -132,7 +132,8 @@ function batchProblems(options: CheckableOptions, sizes: readonly string[]): Pix
   return [new PixcycleError("E_DATA_SIZE", message, { hint })];
 }
 
-async function runAll<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+/** Runs `run` on every item, a few at once. */
+export async function runAll<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
   let next = 0;
   const runner = async () => {
     while (next < items.length) await run(items[next++]!);

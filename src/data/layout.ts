@@ -71,7 +71,7 @@ export async function listImages(folder: string): Promise<string[]> {
 }
 
 /** The two folders of a data set, where it has two. */
-async function findSides(root: string, phase: string): Promise<Pair | undefined> {
+export async function findSides(root: string, phase: string): Promise<Pair | undefined> {
   const candidates = [
     { A: join(root, `${phase}A`), B: join(root, `${phase}B`) },
     { A: join(root, "A", phase), B: join(root, "B", phase) },
