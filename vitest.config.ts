@@ -5,7 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // Worker threads run the compiled package.
     globalSetup: ["test/setup/build.ts"],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // The machine's two cores are shared with ONNX Runtime's own threads.
     maxWorkers: 2,
     reporters: ["default"],

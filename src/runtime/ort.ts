@@ -13,6 +13,11 @@ export interface OrtModule {
 export interface SessionSettings {
   /** Threads of one operator; 0 uses every core. */
   readonly threads: number;
+  /**
+   * Rewrites by ONNX Runtime when the session is made. They pay where the weights are constants; the graph of a training
+   * step gains nothing from them and takes several times as long to load (measured).
+   */
+  readonly optimize?: boolean;
   /** Writes a profile with this file prefix when the session ends. */
   readonly profilePrefix?: string;
 }
@@ -32,7 +37,7 @@ export class GraphSession {
   ): Promise<GraphSession> {
     const session = await ort.InferenceSession.create(graph.bytes, {
       executionProviders: ["cpu"],
-      graphOptimizationLevel: "all",
+      graphOptimizationLevel: settings.optimize ? "all" : "disabled",
       logSeverityLevel: 3,
       ...(settings.threads > 0 && { intraOpNumThreads: settings.threads }),
       ...(settings.profilePrefix && { enableProfiling: true, profileFilePrefix: settings.profilePrefix }),

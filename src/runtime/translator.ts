@@ -64,7 +64,10 @@ export class GeneratorEngine implements GeneratorRunner {
         mode,
         this.weights,
       );
-      return { session: await GraphSession.create(this.ort, compiled, this.settings), masks: dropoutMasks };
+      return {
+        session: await GraphSession.create(this.ort, compiled, { ...this.settings, optimize: true }),
+        masks: dropoutMasks,
+      };
     });
     const feeds = new Map([["image", images]]);
     for (const { name, shape, probability } of masks) {

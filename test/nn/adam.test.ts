@@ -1,0 +1,118 @@
+import { readFileSync } from "node:fs";
+import * as ort from "onnxruntime-node";
+import { describe, expect, it } from "vitest";
+import { decodeSafetensors } from "../../src/formats/safetensors.js";
+import type { FloatTensor } from "../../src/formats/tensor.js";
+import { Graph } from "../../src/graph/graph.js";
+import { input } from "../../src/graph/language.js";
+import { type AdamOptions, adamScalars, adamUpdate, adamUpdateInPlace } from "../../src/nn/adam.js";
+import { compileToOnnx } from "../../src/onnx/compile.js";
+import { GraphSession, type OrtModule } from "../../src/runtime/ort.js";
+
+/** Adam with its real epsilon, on given gradients, against torch.optim.Adam. */
+
+const { tensors, metadata } = decodeSafetensors(
+  readFileSync(new URL("../fixtures/goldens/adam.safetensors", import.meta.url)),
+  "adam",
+);
+const given = JSON.parse(metadata.options!) as {
+  lr: number[];
+  beta1: number;
+  beta2: number;
+  adam_eps: number;
+  steps: number;
+};
+const options: AdamOptions = { beta1: given.beta1, beta2: given.beta2, eps: given.adam_eps };
+const names = [...tensors.keys()]
+  .filter((name) => name.startsWith("start/"))
+  .map((name) => name.slice("start/".length));
+const values = (name: string): number[] => Array.from(tensors.get(name)!.data as Float32Array | Float64Array);
+
+/** Largest difference, relative to the largest change that the ten steps make. */
+function worstError(
+  actual: ArrayLike<number>,
+  expected: readonly number[],
+  start: readonly number[],
+): number {
+  const reach = Math.max(...expected.map((value, i) => Math.abs(value - start[i]!)), 1e-12);
+  return Math.max(...expected.map((value, i) => Math.abs(actual[i]! - value))) / reach;
+}
+
+describe.each(names)("Adam on %s", (name) => {
+  const start = values(`start/${name}`);
+  const shape = [start.length];
+  const last = given.steps - 1;
+
+  it("on plain arrays is PyTorch's", () => {
+    const state = {
+      parameter: Float32Array.from(start),
+      firstMoment: new Float32Array(start.length),
+      secondMoment: new Float32Array(start.length),
+    };
+    for (const [i, rate] of given.lr.entries()) {
+      adamUpdateInPlace(
+        state,
+        Float32Array.from(values(`grad.${i}/${name}`)),
+        options,
+        adamScalars(options, rate, i + 1),
+      );
+    }
+    // Weights of size 1 in float32 take the steps of 2e-4 with a rounding error of about 1e-3 of the way.
+    expect(worstError(state.parameter, values(`weight.${last}/${name}`), start)).toBeLessThan(2e-3);
+    expect(
+      worstError(
+        state.firstMoment,
+        values(`exp_avg/${name}`),
+        start.map(() => 0),
+      ),
+    ).toBeLessThan(1e-6);
+    expect(
+      worstError(
+        state.secondMoment,
+        values(`exp_avg_sq/${name}`),
+        start.map(() => 0),
+      ),
+    ).toBeLessThan(1e-6);
+  });
+
+  it("inside a graph is PyTorch's", async () => {
+    const graph = new Graph();
+    const next = adamUpdate(
+      {
+        parameter: input(graph, "p", shape),
+        firstMoment: input(graph, "m", shape),
+        secondMoment: input(graph, "v", shape),
+      },
+      input(graph, "g", shape),
+      options,
+      { stepSize: input(graph, "step_size", []), secondCorrection: input(graph, "correction", []) },
+    );
+    const compiled = compileToOnnx({ p: next.parameter, m: next.firstMoment, v: next.secondMoment });
+    const session = await GraphSession.create(ort as OrtModule, compiled, { threads: 1 });
+    const state = new Map<string, FloatTensor>([
+      ["p", { shape, data: Float32Array.from(start) }],
+      ["m", { shape, data: new Float32Array(start.length) }],
+      ["v", { shape, data: new Float32Array(start.length) }],
+    ]);
+    for (const [i, rate] of given.lr.entries()) {
+      const { stepSize, secondCorrection } = adamScalars(options, rate, i + 1);
+      const feeds = new Map<string, FloatTensor>([
+        ...state,
+        ["g", { shape, data: Float32Array.from(values(`grad.${i}/${name}`)) }],
+      ]);
+      feeds.set("step_size", { shape: [], data: Float32Array.of(stepSize) });
+      feeds.set("correction", { shape: [], data: Float32Array.of(secondCorrection) });
+      const results = await session.run(feeds, new Map([...state.keys()].map((key) => [key, undefined])));
+      for (const [key, tensor] of results) state.set(key, { shape, data: tensor.data });
+    }
+    expect(worstError(state.get("p")!.data, values(`weight.${last}/${name}`), start)).toBeLessThan(2e-3);
+    expect(
+      worstError(
+        state.get("v")!.data,
+        values(`exp_avg_sq/${name}`),
+        start.map(() => 0),
+      ),
+    ).toBeLessThan(2e-6);
+    await session.close();
+  });
+});
