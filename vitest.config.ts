@@ -9,6 +9,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // The machine's two cores are shared with ONNX Runtime's own threads.
     maxWorkers: 2,
-    reporters: ["default"],
+    reporters: ["default", "./test/setup/count-reporter.ts"],
   },
 });
