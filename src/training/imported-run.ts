@@ -1,4 +1,4 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { PixcycleError } from "../errors.js";
 import type { TensorMap } from "../formats/tensor.js";
 import type { InferredNetwork } from "../networks/infer.js";
@@ -73,6 +73,7 @@ function runOptions(
       ...{ model, netG, ngf, norm, upsample, netD, ndf, n_layers_D },
       ...{ input_nc: inputChannels, output_nc: outputChannels },
       ...(dropout !== undefined && { no_dropout: !dropout }),
+      dataroot: join("datasets", basename(path)),
       ...given,
       ...{ runs_dir: dirname(path), name: basename(path) },
     },

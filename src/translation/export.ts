@@ -53,12 +53,15 @@ export async function exportModel(source: string, options: ExportModelOptions = 
   const { network: named, ...finding } = options;
   const found = await readModel(source, { ...finding, ...(named !== undefined && { generator: named }) });
   const inferred = inferNetwork(found.weights, found.path);
-  const about = { network: found.generator, architecture: inferred.architecture };
+  const { architecture } = inferred;
+  // A file of any name is looked for as a generator; its content decides.
+  const name = architecture.kind === "generator" ? found.generator : found.generator.replace("_G", "_D");
+  const about = { network: name, architecture };
   const settings: NetworkExport = {
     mode: options.evaluate === true ? "eval" : "train",
     dropout: options.dropout === true,
     half: options.half === true,
-    metadata: { source: `${found.name}/${found.generator}`, ...directionOf(found) },
+    metadata: { source: `${found.name}/${name}`, ...directionOf(found) },
   };
   if (options.format === "safetensors") return { ...about, ...asSafetensors(inferred, settings) };
 
@@ -71,7 +74,7 @@ export async function exportModel(source: string, options: ExportModelOptions = 
     threads: options.threads ?? 0,
   });
   if (Number.isNaN(parity)) {
-    throw new PixcycleError("E_RUNTIME", `The exported ${found.generator} does not give numbers.`, {
+    throw new PixcycleError("E_RUNTIME", `The exported ${name} does not give numbers.`, {
       hint: settings.half
         ? "Its values exceed float16: export it without --fp16."
         : "Its weights are damaged.",

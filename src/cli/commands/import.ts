@@ -26,7 +26,7 @@ interface ImportedNetwork extends InferredNetwork {
 /** Takes over weights from PyTorch: as a safetensors file, as a folder of them, or as a run to train further. */
 export const command: Command = {
   arguments: "<file...>",
-  options: ["direction", "no_dropout", "epoch", "overwrite"],
+  options: ["dataroot", "direction", "no_dropout", "epoch", "overwrite"],
   flags: [
     {
       name: "out",
@@ -57,7 +57,8 @@ export const command: Command = {
     }
     const { epoch: _, ...options } = given;
     const run = await writeImportedRun(out, model, networks, options);
-    const resume = `${resumeCommand(run.options)} --dataroot DIR`;
+    const dataroot = given.dataroot === undefined ? " --dataroot DIR" : "";
+    const resume = `${resumeCommand(run.options)}${dataroot}`;
     report(networks, run, `wrote ${run.checkpoint}; train it further with: ${resume}`, output);
     return undefined;
   },
