@@ -30,6 +30,16 @@ export const registry: readonly CommandEntry[] = [
     load: () => import("./commands/import.js"),
   },
   {
+    name: "data",
+    summary: "fetch, check, combine and split data sets, draw edges",
+    load: () => import("./commands/data.js"),
+  },
+  {
+    name: "model",
+    summary: "fetch pretrained generators",
+    load: () => import("./commands/model.js"),
+  },
+  {
     name: "inspect",
     summary: "look into a run, a checkpoint or a weight file, and check it",
     load: () => import("./commands/inspect.js"),

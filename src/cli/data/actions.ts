@@ -1,5 +1,6 @@
 import { PixcycleError } from "../../errors.js";
-import { nearest } from "../../options/names.js";
+import { lookUpOption, nearest } from "../../options/names.js";
+import { generalFlags } from "../arguments.js";
 import type { Command, CommandCall, CommandOutput } from "../command.js";
 import { withSignals } from "../signals.js";
 
@@ -36,13 +37,9 @@ export function runActions(command: string, actions: Readonly<Record<string, Act
         hint: `See pixcycle ${command} --help.`,
       });
     }
-    const general = ["json", "debug", "no_color", "config"];
-    const given = [...Object.entries(call.flags), ...Object.entries(call.given)];
-    const strange = given.find(
-      ([flag, value]) => value !== undefined && !general.includes(flag) && !action.flags.includes(flag),
-    );
+    const strange = givenFlags(call).find((flag) => !action.flags.includes(flag));
     if (strange !== undefined) {
-      throw new PixcycleError("E_USAGE", `--${strange[0]} is not for pixcycle ${command} ${name}.`, {
+      throw new PixcycleError("E_USAGE", `--${strange} is not for pixcycle ${command} ${name}.`, {
         hint: `It takes ${action.flags.map((flag) => `--${flag}`).join(", ") || "no options"}.`,
       });
     }
@@ -59,4 +56,15 @@ export function runActions(command: string, actions: Readonly<Record<string, Act
     if (aborted) output.note("stopped; the same command does it again, or goes on");
     return aborted ? stop?.status : result;
   };
+}
+
+/** The flags and options that were written, options by their own names; without those that every command has. */
+function givenFlags({ flags, given }: CommandCall): string[] {
+  const general = new Set(generalFlags.map(({ name }) => name));
+  const own = Object.keys(flags).filter((name) => flags[name] !== undefined && !general.has(name));
+  const options = Object.keys(given).flatMap((written) => {
+    const found = lookUpOption(written);
+    return found.kind === "option" ? found.name : [];
+  });
+  return [...own, ...options];
 }
