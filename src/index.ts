@@ -18,6 +18,7 @@ export type {
 export type { TrainingPosition } from "./training/position.js";
 export { type TrainControls, type TrainReport, train } from "./training/train.js";
 export type { TrainingResult } from "./training/trainer.js";
+export { type ExportedModel, type ExportModelOptions, exportModel } from "./translation/export.js";
 export {
   type TranslatedImage,
   type TranslateFilesOptions,

@@ -13,7 +13,9 @@ export function floatToHalf(value: number): number {
 
 /** The bits of numbers as {@link floatToHalf} gives them. */
 export function toHalves(values: Float32Array): Uint16Array {
-  return Uint16Array.from(values, floatToHalf);
+  const halves = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) halves[i] = floatToHalf(values[i]!);
+  return halves;
 }
 
 const FLOAT = new Float32Array(1);

@@ -156,11 +156,11 @@ async function translate(
   threads: number,
 ): Promise<Float32Array> {
   const [batch, , height, width] = image.shape as [number, number, number, number];
-  const constants = new Map([...floatMap(weights)].map(([name, { data }]) => [name, data]));
-  const { compiled, dropoutMasks } = compileTranslation(network, { batch, height, width }, mode, constants);
+  const { compiled, dropoutMasks } = compileTranslation(network, { batch, height, width }, mode);
   const session = await GraphSession.create(ort, compiled, { threads });
   try {
     const feeds = new Map([["image", image]]);
+    for (const [name, tensor] of floatMap(weights)) feeds.set(`${network.name}/${name}`, tensor);
     for (const { name, shape } of dropoutMasks) {
       const size = shape.reduce((product, extent) => product * extent, 1);
       feeds.set(name, { shape, data: new Float32Array(size).fill(1) });

@@ -66,11 +66,11 @@ function runOptions(
       hint: "Check the names of the files.",
     });
   }
-  const { netG, ngf, norm, upsample, dropout, inputChannels, outputChannels } = generator;
-  const { netD, ndf, n_layers_D } = discriminator;
+  const { kind: _, inputChannels, outputChannels, dropout, ...generatorOptions } = generator;
+  const { kind: __, inputChannels: ___, ...discriminatorOptions } = discriminator;
   return resolveOptions({
     flags: {
-      ...{ model, netG, ngf, norm, upsample, netD, ndf, n_layers_D },
+      ...{ model, ...discriminatorOptions, ...generatorOptions },
       ...{ input_nc: inputChannels, output_nc: outputChannels },
       ...(dropout !== undefined && { no_dropout: !dropout }),
       dataroot: join("datasets", basename(path)),

@@ -70,6 +70,6 @@ function report({ bytes, ...exported }: ExportedModel, out: string, output: Comm
   const compared =
     parity === undefined
       ? ""
-      : `; at most ${parity.toPrecision(2)} from pixcycle's own result at three sizes`;
+      : `; at most ${parity.toExponential(1)} from pixcycle's own result at three sizes`;
   output.result(`${out}: ${network} (${kind}), ${metadata.precision}, ${size}${compared}`);
 }
