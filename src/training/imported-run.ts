@@ -39,7 +39,11 @@ export async function writeImportedRun(
   const resolved = runOptions(path, model, networks, given);
   const { options } = resolved;
   const folder = runFolder(options);
-  await checkRunFolder(folder, options);
+  await checkRunFolder(folder, options).catch((error: unknown) => {
+    if (!(error instanceof PixcycleError) || error.code !== "E_OPTION_CONFLICT") throw error;
+    const hint = "Replace it with --overwrite, or choose another --out.";
+    throw new PixcycleError(error.code, error.message, { hint, cause: error });
+  });
   const state = await modelState(options, networks);
   await beginRun(folder, resolved);
   const position = startPosition(options, 1);

@@ -164,7 +164,9 @@ describe("pixcycle import", () => {
     );
     const steps = (await readFile(join(cwd, "runs/facades/metrics.jsonl"), "utf8")).trim().split("\n");
     expect(steps).toHaveLength(2);
-    expect(await refused("import", "reference", "--out", "runs/facades")).toContain("already holds a run");
+    expect(await refused("import", "reference", "--out", "runs/facades")).toMatch(
+      /already holds a run\. Replace it with --overwrite, or choose another --out\.$/,
+    );
     await good("import", "reference", "--out", "runs/facades", "--overwrite");
   });
 
