@@ -57,17 +57,26 @@ export function sizeFindings(
     ({ width, height }) => Math.max(width, height) > 1.1 * Math.min(width, height),
   );
   if (squashed.length > 0) {
-    const message = `${counted(squashed.length, "image")} not square: --preprocess resize_and_crop squashes them.`;
+    const message = `${countOf(squashed, looked)} not square: --preprocess resize_and_crop squashes them.`;
     const hint = "Use --preprocess scale_width_and_crop to keep their shape.";
-    findings.push(warning("sizes", message, hint, pathsOf(squashed)));
+    findings.push(warning("sizes", message, hint, someOf(squashed, looked)));
   }
   const small = looked.filter(({ width, height }) => Math.min(width, height) < load_size / 2);
   if (small.length > 0) {
-    const message = `${counted(small.length, "image")} enlarged more than twice, to --load_size ${load_size}.`;
+    const message = `${countOf(small, looked)} enlarged more than twice, to --load_size ${load_size}.`;
     const hint = "Train at a smaller --load_size and --crop_size: enlarging adds no detail.";
-    findings.push(warning("sizes", message, hint, pathsOf(small)));
+    findings.push(warning("sizes", message, hint, someOf(small, looked)));
   }
   return findings;
+}
+
+function countOf(some: readonly Looked[], all: readonly Looked[]): string {
+  return some.length === all.length ? "All images are" : `${counted(some.length, "image")} are`;
+}
+
+/** The paths of some images; none where it is all of them. */
+function someOf(some: readonly Looked[], all: readonly Looked[]): string[] {
+  return some.length === all.length ? [] : pathsOf(some);
 }
 
 function pathsOf(images: readonly Looked[]): string[] {

@@ -96,14 +96,18 @@ function differenceHash(grid: Float32Array): [number, number] {
   return words;
 }
 
+/** Half a level of 8 bits. */
+const FLAT_STEP = 0.5 / 255;
+
 /**
  * Mean red, green and blue; standard deviation of the luma; mean saturation (largest minus smallest channel); mean
- * difference of neighbours in a row; shares of white and of black pixels. All from 0 to 1.
+ * difference of neighbours in a row; shares of white pixels, of black ones, and of those that equal their neighbour, as
+ * in drawings and label maps. All from 0 to 1.
  */
 function featuresOf({ width, height, data }: Rgb): number[] {
   const pixels = width * height;
   const sums = new Float64Array(3);
-  let [lumas, squares, saturation, steps, white, black] = [0, 0, 0, 0, 0, 0];
+  let [lumas, squares, saturation, steps, white, black, flat] = [0, 0, 0, 0, 0, 0, 0];
   for (let pixel = 0, at = 0; pixel < pixels; pixel++, at += 3) {
     const [r, g, b] = [data[at]!, data[at + 1]!, data[at + 2]!];
     const light = luma(data, at);
@@ -113,12 +117,16 @@ function featuresOf({ width, height, data }: Rgb): number[] {
     lumas += light;
     squares += light * light;
     saturation += Math.max(r, g, b) - Math.min(r, g, b);
-    if (pixel % width > 0) steps += Math.abs(light - luma(data, at - 3));
+    if (pixel % width > 0) {
+      const step = Math.abs(light - luma(data, at - 3));
+      steps += step;
+      if (step < FLAT_STEP) flat++;
+    }
     if (light > 0.95) white++;
     if (light < 0.05) black++;
   }
   const deviation = Math.sqrt(Math.max(0, squares / pixels - (lumas / pixels) ** 2));
-  const means = [...sums, saturation, steps, white, black].map((sum) => sum / pixels);
+  const means = [...sums, saturation, steps, white, black, flat].map((sum) => sum / pixels);
   return [...means.slice(0, 3), deviation, ...means.slice(3)];
 }
 

@@ -21,7 +21,8 @@ export async function contactSheet(
   const rows = rowsOf(looked);
   const noticed = new Set(findings.flatMap(({ files }) => files.flatMap((file) => file.split(" = "))));
   const isNoticed = (row: readonly Looked[]) => row.some(({ path }) => noticed.has(path));
-  const first = rows.filter(isNoticed).slice(0, count);
+  // Half of it at most, so that the rest of the set is seen too.
+  const first = rows.filter(isNoticed).slice(0, Math.ceil(count / 2));
   const rest = rows.filter((row) => !isNoticed(row));
   const wanted = Math.min(count - first.length, rest.length);
   const spread = Array.from({ length: wanted }, (_, i) => rest[Math.floor((i * rest.length) / wanted)]!);

@@ -13,10 +13,12 @@ export interface SwapFinding<T> {
 
 /** Fewer items do not show which way is the usual. */
 const MIN_ITEMS = 8;
-/** Sides closer than this cannot be told apart surely enough. */
-const MIN_DISTANCE = 3;
-/** Below this part of the usual distance, on the other side of the middle, an item counts as exchanged. */
-const SWAPPED_BELOW = -0.5;
+/** Sides closer than this, in spreads, cannot be told apart surely enough. */
+const MIN_DISTANCE = 2;
+/** An item counts as exchanged from so many spreads away from the usual, */
+const SURE_SPREADS = 4;
+/** and at least this part of the usual distance on the other side of the middle. */
+const LEAST_REVERSE = 0.3;
 /** Smaller spreads than this are rounding, in a range of 0 to 1. */
 const LEAST_SPREAD = 0.01;
 
@@ -30,7 +32,8 @@ const LEAST_SPREAD = 0.01;
 export function findSwapped<T>(vectors: readonly SideVector<T>[]): SwapFinding<T> | undefined {
   const direction = usualDirection(vectors);
   if (direction === undefined) return undefined;
-  const swapped = vectors.filter(({ difference }) => direction.project(difference) < SWAPPED_BELOW);
+  const below = -Math.max(LEAST_REVERSE, SURE_SPREADS / direction.distance - 1);
+  const swapped = vectors.filter(({ difference }) => direction.project(difference) < below);
   return { distance: direction.distance, swapped: swapped.map(({ item }) => item) };
 }
 
