@@ -20,7 +20,7 @@ export function contentFindings(looked: readonly Looked[]): Finding[] {
     const [usual, ...rare] = kinds;
     if (usual === undefined) continue;
     for (const [kind, others] of rare) {
-      const message = `${counted(others.length, "image")} of side ${side} ${others.length === 1 ? "is" : "are"} ${kind}, the others ${usual[0]}.`;
+      const message = `${counted(others.length, "image")} of side ${side} in ${kind}, the others in ${usual[0]}.`;
       findings.push(
         warning(
           "channels",
@@ -57,13 +57,13 @@ export function sizeFindings(
     ({ width, height }) => Math.max(width, height) > 1.1 * Math.min(width, height),
   );
   if (squashed.length > 0) {
-    const message = `${countOf(squashed, looked)} not square: --preprocess resize_and_crop squashes them.`;
+    const message = `Not square: ${countOf(squashed, looked)}; --preprocess resize_and_crop squashes them.`;
     const hint = "Use --preprocess scale_width_and_crop to keep their shape.";
     findings.push(warning("sizes", message, hint, someOf(squashed, looked)));
   }
   const small = looked.filter(({ width, height }) => Math.min(width, height) < load_size / 2);
   if (small.length > 0) {
-    const message = `${countOf(small, looked)} enlarged more than twice, to --load_size ${load_size}.`;
+    const message = `Enlarged more than twice, to --load_size ${load_size}: ${countOf(small, looked)}.`;
     const hint = "Train at a smaller --load_size and --crop_size: enlarging adds no detail.";
     findings.push(warning("sizes", message, hint, someOf(small, looked)));
   }
@@ -71,7 +71,7 @@ export function sizeFindings(
 }
 
 function countOf(some: readonly Looked[], all: readonly Looked[]): string {
-  return some.length === all.length ? "All images are" : `${counted(some.length, "image")} are`;
+  return some.length === all.length ? "all images" : counted(some.length, "image");
 }
 
 /** The paths of some images; none where it is all of them. */

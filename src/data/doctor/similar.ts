@@ -73,16 +73,14 @@ export function swapFindings(looked: readonly Looked[], mode: DatasetMode): Find
     const all = vectors.filter(({ item }) => item.phase === phase).length;
     const files = here.map(({ path }) => path);
     if (mode === "aligned") {
-      const whole =
-        here.length > all / 2
-          ? `The sides of ${phase} look`
-          : `${counted(here.length, "pair")} of ${phase} look`;
-      const message = `${whole} exchanged: A looks as B does elsewhere, and B as A.`;
+      const which =
+        here.length > all / 2 ? `Most pairs of ${phase}` : `${counted(here.length, "pair")} of ${phase}`;
+      const message = `${which} with sides that look exchanged: A is as B elsewhere, and B as A.`;
       const hint =
         "Look at them, and swap their sides; if only the direction is another, use --direction BtoA.";
       findings.push({ severity: "problem", topic: "swapped sides", message, hint, files });
     } else {
-      const message = `${counted(here.length, "image")} of ${phase} look like those of the other side.`;
+      const message = `${counted(here.length, "image")} of ${phase} more like those of the other side.`;
       findings.push(warning("swapped sides", message, "Look at them, and move those that are.", files));
     }
   }
