@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
@@ -154,6 +154,33 @@ describe("data get", () => {
     expect(readdirSync(at.dir)).toEqual([]);
     await getDataSet(served("horse2zebra", await makeZip(four)), at);
     expect(existsSync(join(at.dir, "horse2zebra", "testB"))).toBe(true);
+  });
+
+  it("is done by one process at a time, and clears up after one that was killed", async () => {
+    const file = served("horse2zebra", await makeZip(four));
+    const at = options();
+    mkdirSync(join(at.dir, "horse2zebra.1-ab.partial", "content"), { recursive: true });
+    writeFileSync(join(at.dir, "horse2zebra.zip.lock"), String(process.pid));
+    const error = await failure(getDataSet(file, at));
+    expect(error.toLine()).toMatch(
+      /^E_FILE_WRITE: Process \d+ is fetching this file now\. Wait .*remove .*\.lock/,
+    );
+    // No process has this number: Linux ends at 2^22.
+    writeFileSync(join(at.dir, "horse2zebra.zip.lock"), "99999999");
+    await getDataSet(file, at);
+    expect(readdirSync(at.dir).sort()).toEqual(["horse2zebra", "horse2zebra.zip.sha256"]);
+  });
+
+  it("stops while it extracts, and keeps the archive for the next time", async () => {
+    const file = served("horse2zebra", await makeZip(four));
+    const abort = new AbortController();
+    const at = options({ signal: abort.signal });
+    const stopping = { ...at, watcher: { ...at.watcher, onExtract: () => abort.abort() } };
+    await expect(getDataSet(file, stopping)).rejects.toThrow(/abort/i);
+    expect(readdirSync(at.dir)).toEqual(["horse2zebra.zip"]);
+    const { watcher } = at;
+    await getDataSet(file, { ...options(), dir: at.dir, watcher });
+    expect(server.ranges.get("/horse2zebra")).toHaveLength(1);
   });
 
   it("takes a mirror when the host has a file of another size", async () => {

@@ -39,7 +39,7 @@ export async function takeInventory(root: string, mode: DatasetMode | undefined)
   }
   const sides = (await findSides(root, first))!;
   const matching = await shareOfPairs(sides);
-  const names = `${Math.round(matching * 100)} % of the names in ${sides.A} and ${sides.B} are equal`;
+  const names = `${Math.floor(matching * 100)} % of the names in ${sides.A} and ${sides.B} are equal`;
   return { mode: matching > 0.5 ? "aligned" : "unaligned", because: names, phases };
 }
 

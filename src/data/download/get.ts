@@ -1,4 +1,4 @@
-import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { createDirectoryAtomic } from "../../formats/atomic.js";
@@ -9,6 +9,7 @@ import { checkChecksum, writeChecksum } from "./checksum.js";
 import { DOWNLOAD_LIMITS, type DownloadLimits, downloadFile } from "./download.js";
 import { archiveError, EXTRACT_LIMITS, type ExtractLimits } from "./entries.js";
 import { archiveKind, extractImages } from "./extract.js";
+import { withLock } from "./lock.js";
 import { ensureSpace } from "./space.js";
 
 /** Told of what happens, for a person who waits. */
@@ -65,13 +66,25 @@ export async function getDataSet(file: RemoteFile, options: GetOptions): Promise
   if (present !== undefined) return present;
 
   const archive = join(options.dir, `${name}.${file.kind}`);
+  return withLock(archive, async () => {
+    await removeAbandoned(options.dir, name);
+    return fetchAndExtract(file, archive, folder, options);
+  });
+}
+
+async function fetchAndExtract(
+  file: RemoteFile,
+  archive: string,
+  folder: string,
+  options: GetOptions,
+): Promise<GetResult> {
   const kept = await exists(archive);
   if (!kept) await download(file, archive, options, checkIsArchive);
   const { digest, known } = await checkChecksum(archive);
   await ensureSpace(options.dir, (await stat(archive)).size, "Extracting");
   const { signal, watcher, extractLimits: limits = EXTRACT_LIMITS } = options;
   try {
-    const extracted = await createDirectoryAtomic(folder, async (partial) => {
+    const { images, leftOut } = await createDirectoryAtomic(folder, async (partial) => {
       const { folders } = file;
       const onProgress = watcher.onExtract;
       const found = await extractImages(partial, { archive, folders, limits, signal, onProgress });
@@ -82,19 +95,21 @@ export async function getDataSet(file: RemoteFile, options: GetOptions): Promise
     });
     if (!known) await writeChecksum(archive, digest);
     if (!kept && !options.keepArchive) await rm(archive);
-    return {
-      path: folder,
-      fetched: true,
-      sha256: digest,
-      images: extracted.images,
-      leftOut: extracted.leftOut,
-    };
+    return { path: folder, fetched: true, sha256: digest, images, leftOut };
   } catch (error) {
     // An archive that came damaged would only fail again.
     const bad = error instanceof PixcycleError && error.code === "E_ARCHIVE";
     if (bad && !kept) await rm(archive, { force: true });
     throw error;
   }
+}
+
+/** Removes what a killed process had extracted of a set. */
+async function removeAbandoned(dir: string, name: string): Promise<void> {
+  const abandoned = (await readdir(dir)).filter(
+    (entry) => entry.startsWith(`${name}.`) && entry.endsWith(".partial"),
+  );
+  for (const entry of abandoned) await rm(join(dir, entry), { recursive: true, force: true });
 }
 
 async function checkIsArchive(path: string): Promise<void> {
@@ -109,12 +124,14 @@ async function checkIsArchive(path: string): Promise<void> {
  */
 export async function getModel(file: RemoteFile, options: GetOptions): Promise<GetResult> {
   const path = join(options.dir, `${localName(file, pretrainedModels)}.pth`);
-  const present = await exists(path);
-  if (!present) await download(file, path, options, readTensorFile);
-  const { digest, known } = await checkChecksum(path);
-  if (present && !known) await readTensorFile(path);
-  if (!known) await writeChecksum(path, digest);
-  return { path, fetched: !present, sha256: digest };
+  return withLock(path, async () => {
+    const present = await exists(path);
+    if (!present) await download(file, path, options, readTensorFile);
+    const { digest, known } = await checkChecksum(path);
+    if (present && !known) await readTensorFile(path);
+    if (!known) await writeChecksum(path, digest);
+    return { path, fetched: !present, sha256: digest };
+  });
 }
 
 async function download(
