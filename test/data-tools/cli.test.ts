@@ -1,16 +1,15 @@
+import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/image.js";
 import { runCli, startCli } from "../cli/run-cli.js";
 import { noiseImage, temporaryFolder, writeImage } from "../data/files.js";
-import { makeZip } from "./archives.js";
-import { faultServer, serveBytes } from "./fault-server.js";
+import { makeTarGz } from "./archives.js";
+import { faultServer, type Handler, serveBytes } from "./fault-server.js";
 
 const server = faultServer();
 const cwd = temporaryFolder("data-cli");
-const set = async () =>
-  makeZip(["trainA", "trainB", "testA", "testB"].map((folder) => [`s/${folder}/1.jpg`, Buffer.from(folder)]));
 
 describe("pixcycle data", () => {
   it("makes a set of pairs from photos: edges, combine, split, check", async () => {
@@ -53,19 +52,6 @@ describe("pixcycle data", () => {
     });
   });
 
-  it("gets a set from a mirror, with plain progress lines, and knows it again", async () => {
-    const zip = await set();
-    const mirror = server.at("/copy/night.zip", serveBytes(zip));
-    const wrong = await runCli(["data", "get", "horse2zebra", "--mirror", mirror, "--dir", "sets"], { cwd });
-    expect(wrong.status).toBe(1);
-    // The known size does not fit, and nothing here answers for the authors' host.
-    expect(wrong.stderr).toContain(`the file there has ${zip.length} bytes, not 116867962`);
-    expect(wrong.stderr.trim().split("\n").at(-1)).toMatch(
-      /^E_DOWNLOAD: The download failed: .*\. Give another host with --mirror\.$/,
-    );
-    expect(readdirSync(join(cwd, "sets"))).toEqual([]);
-  });
-
   it("on Ctrl-C keeps what came and says so", async () => {
     const bytes = Buffer.alloc(400_000, 7);
     const mirror = server.at("/slow/edges2shoes.tar.gz", (_, response) => {
@@ -86,6 +72,31 @@ describe("pixcycle data", () => {
       "edges2shoes.tar.gz.part",
       "edges2shoes.tar.gz.part.json",
     ]);
+  });
+
+  it("after kill -9 goes on where it was", async () => {
+    const tar = await makeTarGz([["edges2shoes/train/1.png", randomBytes(500_000)]]);
+    const stalling: Handler = (_, response) => {
+      response.writeHead(200, { ETag: '"v1"', "Content-Length": tar.length });
+      response.write(tar.subarray(0, 300_000));
+    };
+    const args = ["data", "get", "edges2shoes", "--dir", "killed", "--mirror"];
+    const killed = startCli([...args, server.at("/k/edges2shoes.tar.gz", stalling)], { cwd });
+    await expect
+      .poll(() => sizeOf(join(cwd, "killed/edges2shoes.tar.gz.part")), { timeout: 20_000 })
+      .toBe(300_000);
+    killed.process.kill("SIGKILL");
+    expect((await killed.result).signal).toBe("SIGKILL");
+
+    const again = await runCli([...args, server.at("/k/edges2shoes.tar.gz", serveBytes(tar))], { cwd });
+    expect([again.status, again.stdout.split("\n")[0]]).toEqual([
+      0,
+      "killed/edges2shoes is ready: 1 images (pairs, edges | photo)",
+    ]);
+    expect(server.ranges.get("/k/edges2shoes.tar.gz")).toEqual([`bytes=${300_000 - 65_536}-`]);
+    expect(readdirSync(join(cwd, "killed")).sort()).toEqual(["edges2shoes", "edges2shoes.tar.gz.sha256"]);
+    const known = await runCli(args.slice(0, -1), { cwd });
+    expect([known.status, known.stdout]).toEqual([0, expect.stringMatching(/is there already: 1 images/)]);
   });
 
   it.each([

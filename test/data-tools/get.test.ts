@@ -178,8 +178,8 @@ describe("data get", () => {
     const stopping = { ...at, watcher: { ...at.watcher, onExtract: () => abort.abort() } };
     await expect(getDataSet(file, stopping)).rejects.toThrow(/abort/i);
     expect(readdirSync(at.dir)).toEqual(["horse2zebra.zip"]);
-    const { watcher } = at;
-    await getDataSet(file, { ...options(), dir: at.dir, watcher });
+    const { archive } = await getDataSet(file, { ...options(), dir: at.dir });
+    expect(archive).toBe(join(at.dir, "horse2zebra.zip"));
     expect(server.ranges.get("/horse2zebra")).toHaveLength(1);
   });
 

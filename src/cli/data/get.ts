@@ -29,6 +29,7 @@ export async function runGetData(
   const direction = file.collection === "pix2pix" && file.name === "facades" ? " --direction BtoA" : "";
   print(output, result, [
     `${result.path} ${state}: ${result.images} images${leftOut} (${file.note})`,
+    ...(result.archive === undefined ? [] : [`the archive is kept: ${result.archive}`]),
     `look into it: pixcycle data check ${result.path}`,
     `train on it:  pixcycle train --model ${model} --dataroot ${result.path}${direction}`,
   ]);

@@ -40,6 +40,8 @@ export interface GetResult {
   readonly sha256: string;
   readonly images?: number;
   readonly leftOut?: number;
+  /** The archive, where it is still there. */
+  readonly archive?: string;
 }
 
 /** What is kept in an extracted set, hidden from those who list its images. */
@@ -94,12 +96,18 @@ async function fetchAndExtract(
       return found;
     });
     if (!known) await writeChecksum(archive, digest);
-    if (!kept && !options.keepArchive) await rm(archive);
-    return { path: folder, fetched: true, sha256: digest, images, leftOut };
+    // One that was there before may be somebody's: it stays.
+    const stays = kept || options.keepArchive;
+    if (!stays) await rm(archive);
+    const result = { path: folder, fetched: true, sha256: digest, images, leftOut };
+    return stays ? { ...result, archive } : result;
   } catch (error) {
+    if (!(error instanceof PixcycleError) || error.code !== "E_ARCHIVE") throw error;
     // An archive that came damaged would only fail again.
-    const bad = error instanceof PixcycleError && error.code === "E_ARCHIVE";
-    if (bad && !kept) await rm(archive, { force: true });
+    if (kept) {
+      throw new PixcycleError("E_ARCHIVE", error.message, { hint: `Remove ${archive} to fetch it again.` });
+    }
+    await rm(archive, { force: true });
     throw error;
   }
 }
