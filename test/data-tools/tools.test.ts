@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeImage, type Image } from "../../src/data/image.js";
@@ -242,6 +243,17 @@ describe("edges", () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it("are scikit-image's", async () => {
+    const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.png`, import.meta.url));
+    const ours = detectEdges(await decodeImage(fixture("picture")));
+    const theirs = await decodeImage(fixture("edges"));
+    // It finds none on the outermost pixels, where it has no neighbours to compare.
+    const inner = ({ width, height, data }: Image) =>
+      edgePoints({ ...ours, data }).filter(([x, y]) => x > 1 && y > 1 && x < width - 2 && y < height - 2);
+    expect(inner(ours).length).toBeGreaterThan(500);
+    expect(inner(ours)).toEqual(inner(theirs));
   });
 
   it("are drawn for a whole folder, or for none", async () => {
