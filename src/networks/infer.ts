@@ -10,6 +10,7 @@ import {
   generator,
   type Network,
   RESNET_BLOCKS,
+  SKIP,
   UNET_DOWNS,
 } from "./registry.js";
 import { some, stateDictProblems } from "./state-dict.js";
@@ -122,14 +123,15 @@ function generatorOf(
   seen: StateDict,
   found: Omit<GeneratorArchitecture, "kind">,
 ): InferredNetwork<GeneratorArchitecture> {
-  const { dropout, inputChannels, outputChannels, ...options } = found;
+  const architecture = { ...found, ...(seen.has(SKIP) && { learn_residual: true }) };
+  const { dropout, inputChannels, outputChannels, ...options } = architecture;
   const build = generator(
     "net_G",
     { ...options, no_dropout: dropout !== true },
     inputChannels,
     outputChannels,
   );
-  return seen.fitting({ kind: "generator", ...found }, build, found.netG);
+  return seen.fitting({ kind: "generator", ...architecture }, build, found.netG);
 }
 
 function discriminatorOf(

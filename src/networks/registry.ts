@@ -1,5 +1,5 @@
 import { Graph, type Tensor } from "../graph/graph.js";
-import { constant } from "../graph/language.js";
+import { add, constant, conv2d } from "../graph/language.js";
 import { type Mode, NetworkState } from "../nn/forward.js";
 import type { StateSpec } from "../nn/state.js";
 import type { NetworkOptions } from "../options/schema.js";
@@ -11,7 +11,8 @@ export type GeneratorName = NetworkOptions["netG"];
 export type DiscriminatorName = NetworkOptions["netD"];
 
 /** The options that decide a generator, but for its channels. */
-export type GeneratorOptions = Pick<NetworkOptions, "netG" | "ngf" | "norm" | "no_dropout" | "upsample">;
+export type GeneratorOptions = Pick<NetworkOptions, "netG" | "ngf" | "norm" | "no_dropout" | "upsample"> &
+  Partial<Pick<NetworkOptions, "learn_residual">>;
 /** The options that decide a discriminator, but for its channels. */
 export type DiscriminatorOptions = Pick<NetworkOptions, "netD" | "n_layers_D" | "ndf" | "norm">;
 
@@ -46,13 +47,31 @@ export function generator(
 ): Network {
   const { netG, norm, upsample } = options;
   const shared = { outputChannels, filters: options.ngf, norm, dropout: !options.no_dropout, upsample };
-  const forward = isUnet(netG)
+  const translate = isUnet(netG)
     ? (state: NetworkState, x: Tensor) => unet(state, x, { ...shared, downs: UNET_DOWNS[netG] })
     : (state: NetworkState, x: Tensor) => resnet(state, x, { ...shared, blocks: RESNET_BLOCKS[netG] });
+  const forward = options.learn_residual === true ? residual(translate, outputChannels) : translate;
   const divisor = generatorDivisor(netG);
   // A ResNet mirrors 3 pixels at full size and 1 at a quarter of it.
   return { name, inputChannels, divisor, minimumSize: isUnet(netG) ? divisor : 8, forward };
 }
+
+/** The name of the weight that tells a residual generator from others. */
+export const SKIP = "skip.weight";
+
+/**
+ * A generator that learns what to add to its input: the output is network(x) + W·x, where W, a 1×1 convolution, starts
+ * as the identity. Edges survive from the first step on. The sum may leave [−1, 1]; images are clamped when written.
+ */
+const residual =
+  (network: Network["forward"], outputChannels: number): Network["forward"] =>
+  (state, x) => {
+    const learned = network(state, x);
+    return state.graph.scope("skip", () => {
+      const weight = state.parameter(SKIP, [outputChannels, x.shape[1]!, 1, 1], { kind: "identity" });
+      return add(learned, conv2d(x, weight));
+    });
+  };
 
 /** A discriminator by its option names. */
 export function discriminator(name: string, options: DiscriminatorOptions, inputChannels: number): Network {

@@ -18,6 +18,7 @@ export function initialValue(
   const values = new Float32Array(spec.shape.reduce((product, extent) => product * extent, 1));
   const { initial } = spec;
   if (initial.kind === "constant") return values.fill(initial.value);
+  if (initial.kind === "identity") return identity(values, spec.shape[1]!);
   const random = new RandomStream(seed, `init/${name}`);
   if (initial.kind === "weight" && options.init_type === "orthogonal") {
     return orthogonal(spec.shape, options.init_gain, random);
@@ -27,6 +28,11 @@ export function initialValue(
   const deviation = initial.kind === "scale" ? options.init_gain : standardDeviation(spec, options);
   for (let i = 0; i < values.length; i++) values[i] = mean + deviation * values[i]!;
   return values;
+}
+
+/** Fills a weight [out, in, 1, 1]. */
+function identity(weight: Float32Array, inputChannels: number): Float32Array {
+  return weight.map((_, i) => (Math.floor(i / inputChannels) === i % inputChannels ? 1 : 0));
 }
 
 function standardDeviation({ shape }: StateSpec, { init_type, init_gain }: InitOptions): number {

@@ -6,6 +6,8 @@ export type Initial =
   | { readonly kind: "weight" }
   /** N(1, init_gain): a batch norm's scale. */
   | { readonly kind: "scale" }
+  /** 1 from each input channel to the output channel of the same number, else 0: a 1×1 convolution that changes nothing. */
+  | { readonly kind: "identity" }
   | { readonly kind: "constant"; readonly value: number };
 
 /**

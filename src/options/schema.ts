@@ -24,10 +24,15 @@ export const networkOptions = {
   upsample: z
     .enum(["deconv", "resize-conv"])
     .describe("how the generator enlarges; resize-conv avoids checkerboards"),
+  learn_residual: z
+    .boolean()
+    .describe("the generator learns what to add to its input, for tasks that keep shapes and edges"),
 };
 
 export const lossOptions = {
-  gan_mode: z.enum(["lsgan", "vanilla"]).describe("adversarial loss"),
+  gan_mode: z.enum(["lsgan", "vanilla", "wgangp"]).describe("adversarial loss"),
+  lambda_gp: z.number().nonnegative().describe("weight of wgangp's gradient penalty"),
+  lambda_D: z.number().positive().describe("weight of the discriminator's loss, real + fake"),
   lambda_L1: z.number().nonnegative().describe("weight of pix2pix's L1 loss"),
   lambda_A: z.number().nonnegative().describe("weight of the cycle loss A → B → A"),
   lambda_B: z.number().nonnegative().describe("weight of the cycle loss B → A → B"),
@@ -40,6 +45,9 @@ export const lossOptions = {
 
 export const optimiserOptions = {
   lr: z.number().positive().describe("initial learning rate of Adam"),
+  update_order: z
+    .enum(["D_first", "together"])
+    .describe("the generator learns from the updated discriminator, or both learn from the same old weights"),
   beta1: z.number().min(0).lt(1).describe("first-moment decay of Adam"),
   adam_eps: z.number().positive().describe("epsilon of Adam"),
   lr_policy: z.enum(["linear", "step", "plateau", "cosine"]).describe("learning-rate schedule"),

@@ -53,6 +53,7 @@ function describeNetwork({
     ...(architecture.kind === "generator" && architecture.upsample !== "deconv"
       ? [architecture.upsample]
       : []),
+    ...(architecture.kind === "generator" && architecture.learn_residual === true ? ["residual"] : []),
     `${parameters.toLocaleString("en")} parameters`,
     ...(dropped > 0 ? [`${dropped} unused tensors of old PyTorch`] : []),
   ];
