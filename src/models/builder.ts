@@ -5,7 +5,7 @@ import { add, constant, input, matmul, reshape, stopGradient } from "../graph/la
 import type { Network } from "../networks/registry.js";
 import { type AdamOptions, adamUpdate } from "../nn/adam.js";
 import { NetworkState } from "../nn/forward.js";
-import { optimizerInputs, type PoolUse, SCALAR, type StepProgram } from "./program.js";
+import { optimizerInputs, type PoolUse, SCALAR, type StepProgram, type UniformDraw } from "./program.js";
 
 /** The whole step in one program, or one of its phases alone (the earlier ones having been applied already). */
 export type Part = "whole" | { readonly phase: number };
@@ -24,6 +24,7 @@ export class StepBuilder {
     updated: Map<string, Tensor>;
   }[] = [];
   private readonly pools: PoolUse[] = [];
+  private readonly uniforms: UniformDraw[] = [];
   private phase = 0;
   private statistics: Statistics | undefined;
 
@@ -46,6 +47,12 @@ export class StepBuilder {
 
   /** A training image batch, NCHW in [−1, 1]. */
   image(name: string, shape: readonly number[]): Tensor {
+    return input(this.graph, name, shape);
+  }
+
+  /** Numbers in [0, 1), new ones in every step. */
+  uniform(name: string, shape: readonly number[]): Tensor {
+    if (this.active) this.uniforms.push({ name, shape });
     return input(this.graph, name, shape);
   }
 
@@ -159,6 +166,7 @@ export class StepBuilder {
       visuals: this.visuals,
       optimizers: this.optimizers,
       pools: this.pools,
+      uniforms: this.uniforms,
       dropoutMasks: [...this.states.values()].flatMap((state) => state.masks),
       ...(this.statistics ?? this.collectStatistics()),
     };

@@ -4,6 +4,7 @@ import { add, mul } from "../graph/language.js";
 import { discriminator, generator, type Network } from "../networks/registry.js";
 import { ganLoss, l1Loss } from "../nn/losses.js";
 import type { ModelOptions } from "../options/schema.js";
+import { discriminatorLoss, hasPenalty } from "./adversary.js";
 import type { StepBuilder } from "./builder.js";
 import type { Model } from "./model.js";
 
@@ -28,17 +29,12 @@ export function cycleGan(options: ModelOptions): Model {
   const net_D_A = discriminator("net_D_A", options, output_nc);
   const net_D_B = discriminator("net_D_B", options, input_nc);
 
-  const discriminatorLoss = (
-    step: StepBuilder,
-    net_D: Network,
-    name: string,
-    real: Tensor,
-    fakes: Tensor,
-  ): Tensor => {
-    const onReal = ganLoss(gan_mode, step.run(net_D, real, `${name}_real`), true);
-    const onFake = ganLoss(gan_mode, step.run(net_D, fakes, `${name}_fake`), false);
-    const loss = mul(add(onReal, onFake), 0.5);
-    step.loss(name, loss);
+  const judge = (step: StepBuilder, net_D: Network, side: "A" | "B", real: Tensor, fakes: Tensor): Tensor => {
+    const onReal = ganLoss(gan_mode, step.run(net_D, real, `D_${side}_real`), true);
+    const onFake = ganLoss(gan_mode, step.run(net_D, fakes, `D_${side}_fake`), false);
+    const terms = { onReal, onFake, real, fakes, penalty: `gp_${side}` };
+    const loss = discriminatorLoss(step, options, net_D, terms);
+    step.loss(`D_${side}`, loss);
     return loss;
   };
 
@@ -47,7 +43,10 @@ export function cycleGan(options: ModelOptions): Model {
     generators: { AtoB: net_G_A, BtoA: net_G_B },
     optimizers: { G: [net_G_A, net_G_B], D: [net_D_A, net_D_B] },
     phases: [["G", "D"]],
-    lossNames: ["D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B"],
+    lossNames: [
+      ...["D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B"],
+      ...(hasPenalty(options) ? ["gp_A", "gp_B"] : []),
+    ],
     visualNames:
       lambda_identity > 0
         ? ["fake_B", "rec_A", "fake_A", "rec_B", "idt_A", "idt_B"]
@@ -84,8 +83,8 @@ export function cycleGan(options: ModelOptions): Model {
       term("cycle_B", mul(l1Loss(rec_B, real_B), lambda_B));
       step.optimize("G", [[terms.reduce(add), [net_G_A, net_G_B]]]);
 
-      const D_A = discriminatorLoss(step, net_D_A, "D_A", real_B, step.pooled("pool_B", fake_B, pool_size));
-      const D_B = discriminatorLoss(step, net_D_B, "D_B", real_A, step.pooled("pool_A", fake_A, pool_size));
+      const D_A = judge(step, net_D_A, "A", real_B, step.pooled("pool_B", fake_B, pool_size));
+      const D_B = judge(step, net_D_B, "B", real_A, step.pooled("pool_A", fake_A, pool_size));
       step.optimize("D", [
         [D_A, [net_D_A]],
         [D_B, [net_D_B]],

@@ -2,6 +2,12 @@ import type { Tensor } from "../graph/graph.js";
 import type { Shape } from "../graph/shape.js";
 import type { DropoutMask } from "../nn/forward.js";
 
+/** Numbers in [0, 1) that the host draws for every step. */
+export interface UniformDraw {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
 /** What one optimiser does in a program: the gradient of each of its parameters, by `<network>/<name>`. */
 export interface OptimizerStep {
   readonly name: string;
@@ -30,6 +36,7 @@ export interface StepProgram {
   readonly optimizers: readonly OptimizerStep[];
   readonly pools: readonly PoolUse[];
   readonly dropoutMasks: readonly DropoutMask[];
+  readonly uniforms: readonly UniformDraw[];
   /** New values of running statistics, by `<network>/<name>`. */
   readonly buffers: ReadonlyMap<string, Tensor>;
   /** How far each `num_batches_tracked` advances. */

@@ -27,6 +27,12 @@ function checkModel(options: Options): void {
   if (options.dataset_mode === "unaligned" && options.model === "pix2pix") {
     conflict("pix2pix needs pairs, dataset_mode unaligned has none.", "Use --model cycle_gan.");
   }
+  if (options.model === "cycle_gan" && options.update_order === "D_first") {
+    conflict(
+      "CycleGAN's networks learn together: update_order D_first is pix2pix's.",
+      "Leave --update_order out.",
+    );
+  }
   if (options.dataset_mode === "single") {
     conflict("dataset_mode single has no target to train on.", "Use aligned or unaligned.");
   }
@@ -74,6 +80,14 @@ function smallerUnet(options: Options): string {
 
 function conflict(message: string, hint: string): never {
   throw new PixcycleError("E_OPTION_CONFLICT", message, { hint });
+}
+
+/** What is allowed but seldom wanted, in a sentence each. */
+export function cautions({ gan_mode, norm }: Options): string[] {
+  if (gan_mode !== "wgangp" || norm !== "batch") return [];
+  return [
+    "wgangp's penalty is of each image alone, and batch norm mixes the images of a batch: instance or none suit it better.",
+  ];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { PixcycleError } from "../errors.js";
-import { checkConflicts, concessions } from "./conflicts.js";
+import { cautions, checkConflicts, concessions } from "./conflicts.js";
 import { lookUpOption } from "./names.js";
 import { defaults, presetOfModel, presets } from "./presets.js";
 import type { ModelName, OptionName, Options, PresetName } from "./schema.js";
@@ -37,7 +37,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
   const file = readValues(sources.file?.values ?? {}, (name) => `"${name}" in ${path}`, warnings);
   const flags = readValues(sources.flags ?? {}, (name) => `--${name}`, warnings);
 
-  const base = sources.run ?? baseOptions({ ...file, ...flags });
+  const base = sources.run === undefined ? baseOptions({ ...file, ...flags }) : completed(sources.run);
   const options: Options = { ...base.options, ...file, ...flags };
   const origins = { ...base.origins };
   for (const name of Object.keys(file) as OptionName[]) origins[name] = "file";
@@ -55,6 +55,7 @@ export function resolveOptions(sources: OptionSources): ResolvedOptions {
     });
   }
   checkConflicts(options);
+  warnings.push(...cautions(options));
   return { options, origins, warnings };
 }
 
@@ -102,6 +103,15 @@ function baseOptions(given: OptionValues): Pick<ResolvedOptions, "options" | "or
     Object.keys(options).map((name) => [name, name in defaults ? "default" : "preset"]),
   ) as Record<OptionName, OptionOrigin>;
   return { options, origins };
+}
+
+/** A run that was begun before an option came to be has its preset's value. */
+function completed({
+  options,
+  origins,
+}: Pick<ResolvedOptions, "options" | "origins">): Pick<ResolvedOptions, "options" | "origins"> {
+  const base = baseOptions({ preset: options.preset });
+  return { options: { ...base.options, ...options }, origins: { ...base.origins, ...origins } };
 }
 
 function presetFor(model: ModelName | undefined): PresetName {

@@ -4,7 +4,7 @@ import type { FloatTensor, TensorMap } from "../formats/tensor.js";
 import { elements } from "../graph/shape.js";
 import type { Part } from "../models/builder.js";
 import { adamOptions, createModel, type Model } from "../models/model.js";
-import { type BatchShape, optimizerInputs } from "../models/program.js";
+import { type BatchShape, optimizerInputs, type UniformDraw } from "../models/program.js";
 import { adamScalars, adamUpdateInPlace } from "../nn/adam.js";
 import type { DropoutMask } from "../nn/forward.js";
 import { dropoutMask } from "../nn/masks.js";
@@ -68,7 +68,7 @@ export class Engine implements ModelRunner {
   async gradients(
     batch: Batch,
     phase: number,
-    request: Pick<StepRequest, "dropoutMasks"> = {},
+    request: Pick<StepRequest, "dropoutMasks" | "uniforms"> = {},
   ): Promise<PhaseGradients> {
     const { result } = await this.run(batch, { phase }, { ...request, learningRate: 0 });
     const copies = [...result.gradients].map(
@@ -163,6 +163,7 @@ export class Engine implements ModelRunner {
     const feeds = this.feedState(session);
     feeds.set("real_A", batch.real_A).set("real_B", batch.real_B);
     this.feedMasks(feeds, program.dropoutMasks, request.dropoutMasks);
+    this.feedUniforms(feeds, program.uniforms, request.uniforms);
     for (const { name } of program.optimizers) this.feedOptimizer(feeds, name, request.learningRate);
     const plans = this.planPools(feeds, step, batch.real_A.shape[0]!);
 
@@ -265,6 +266,18 @@ export class Engine implements ModelRunner {
         shape,
         data: given?.get(name) ?? dropoutMask(elements(shape), probability, this.stream(name)),
       });
+    }
+  }
+
+  private feedUniforms(
+    feeds: Map<string, FloatTensor>,
+    draws: readonly UniformDraw[],
+    given: ReadonlyMap<string, Float32Array> | undefined,
+  ): void {
+    for (const { name, shape } of draws) {
+      const data = given?.get(name) ?? new Float32Array(elements(shape));
+      if (!given?.has(name)) this.stream(name).fillUniform(data);
+      feeds.set(name, { shape, data });
     }
   }
 

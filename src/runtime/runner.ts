@@ -21,6 +21,8 @@ export interface StepRequest {
   readonly visuals?: boolean;
   /** Dropout masks by name, instead of random ones: `dropout/<network>/<image>/<module>`, elements 0 or 2. */
   readonly dropoutMasks?: ReadonlyMap<string, Float32Array>;
+  /** Likewise wgangp's places between real (1) and fake (0), one per image: `uniform/<network>/penalty`. */
+  readonly uniforms?: ReadonlyMap<string, Float32Array>;
 }
 
 /** The gradients of one phase by optimiser input name, `<network>/<state-dict name>`. */
@@ -48,7 +50,7 @@ export interface ModelRunner {
   gradients(
     batch: Batch,
     phase: number,
-    request?: Pick<StepRequest, "dropoutMasks">,
+    request?: Pick<StepRequest, "dropoutMasks" | "uniforms">,
   ): Promise<PhaseGradients>;
   /** One update of the phase's optimisers from given gradients. All phases in order are one step. */
   apply(

@@ -9,6 +9,7 @@ import {
   goldenBatch,
   goldenMasks,
   goldenNames,
+  goldenUniforms,
   initialWeights,
   readGolden,
   relativeError,
@@ -49,6 +50,7 @@ describe.each(goldenNames())("%s", (name) => {
           learningRate: options.lr,
           visuals: true,
           dropoutMasks: goldenMasks(golden, i),
+          uniforms: goldenUniforms(golden, i),
         }),
       );
     }
@@ -74,6 +76,7 @@ describe.each(goldenNames())("%s", (name) => {
     for (const [phase, optimizers] of engine.model.phases.entries()) {
       const { gradients } = await separate.gradients(goldenBatch(golden, 0), phase, {
         dropoutMasks: goldenMasks(golden, 0),
+        uniforms: goldenUniforms(golden, 0),
       });
       for (const network of optimizers.flatMap((optimizer) => engine.model.optimizers[optimizer]!)) {
         const names = [...expected.keys()].filter((key) => key.startsWith(`${network.name}/`));

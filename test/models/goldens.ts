@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { decodeSafetensors } from "../../src/formats/safetensors.js";
 import type { FloatTensor, TensorMap } from "../../src/formats/tensor.js";
 import { toFloatTensor } from "../../src/formats/weights.js";
+import { presetOfModel, presets } from "../../src/options/presets.js";
 import type { ModelOptions } from "../../src/options/schema.js";
 import type { Batch } from "../../src/runtime/runner.js";
 
@@ -28,12 +29,18 @@ export function readGolden(name: string): Golden {
   const { tensors, metadata } = decodeSafetensors(readFileSync(`${folder}${name}.safetensors`), name);
   return {
     name,
-    options: JSON.parse(metadata.options!),
+    options: complete(JSON.parse(metadata.options!)),
     losses: JSON.parse(metadata.losses!),
     zeroGradient: new Set(JSON.parse(metadata.zero_gradient!) as string[]),
     tensors,
   };
 }
+
+/** Files that were written before an option came to be have its default. */
+const complete = (options: GoldenOptions): GoldenOptions => ({
+  ...presets[presetOfModel[options.model]],
+  ...options,
+});
 
 /** The tensors under a prefix, which is cut off. */
 export function under(tensors: TensorMap, prefix: string): Map<string, FloatTensor> {
@@ -58,6 +65,12 @@ export const goldenBatch = ({ tensors }: Golden, step: number): Batch => ({
 export function goldenMasks({ tensors }: Golden, step: number): Map<string, Float32Array> {
   const masks = under(tensors, `dropout.${step}/`);
   return new Map([...masks].map(([name, { data }]) => [`dropout/${name}`, data]));
+}
+
+/** The numbers in [0, 1) of one step, by the names of the graph's inputs. */
+export function goldenUniforms({ tensors }: Golden, step: number): Map<string, Float32Array> {
+  const draws = under(tensors, `uniform.${step}/`);
+  return new Map([...draws].map(([name, { data }]) => [`uniform/${name}`, data]));
 }
 
 /** |a − b| / |b|, in the Euclidean norm. */

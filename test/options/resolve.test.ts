@@ -159,6 +159,7 @@ describe("conflicts", () => {
     [{ ...cycle, crop_size: 512 }, /load_size 286 is smaller than crop_size 512/],
     [{ ...pix, dataset_mode: "unaligned" }, /Use --model cycle_gan/],
     [{ ...cycle, dataset_mode: "single" }, /has no target/],
+    [{ ...cycle, update_order: "D_first" }, /networks learn together/],
     [{ ...cycle, continue_train: true, overwrite: true }, /contradict/],
     [{ ...cycle, n_epochs: 1, n_epochs_decay: 0, epoch_count: 5 }, /after the last epoch, 1/],
   ])("refuses %j", (flags, message) => {
@@ -168,6 +169,20 @@ describe("conflicts", () => {
 
   it("allows cycle_gan on aligned data", () => {
     expect(resolveOptions({ flags: { ...cycle, dataset_mode: "aligned" } }).options.model).toBe("cycle_gan");
+  });
+
+  it("warns of wgangp next to batch norm, and of nothing else", () => {
+    const warned = (flags: Record<string, unknown>) => resolveOptions({ flags }).warnings;
+    expect(warned({ ...pix, gan_mode: "wgangp" })).toEqual([expect.stringMatching(/^wgangp's penalty/)]);
+    expect(warned({ ...pix, gan_mode: "wgangp", norm: "instance" })).toEqual([]);
+    expect(warned(pix)).toEqual([]);
+  });
+
+  it("gives a run from before an option its preset's value", () => {
+    const { options, origins } = resolveOptions({ flags: pix });
+    const { lambda_D: _, ...older } = options;
+    const run = { options: { ...older, lambda_L1: 7 } as typeof options, origins };
+    expect(resolveOptions({ run }).options).toMatchObject({ lambda_D: 0.5, lambda_L1: 7 });
   });
 
   it("drops the preset's identity loss when the channels differ, and says so", () => {
