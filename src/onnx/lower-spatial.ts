@@ -129,9 +129,10 @@ export function lowerNormalize(
     const [y, mean, rstd] = e.node("LayerNormalization", [e.reshape(x, [rows, count]), ones], attributes, 3);
     return [e.reshape(y!, shape), e.reshape(mean!, kept), e.reshape(rstd!, kept)];
   }
-  const mean = e.one("ReduceMean", [x, e.ints(over)], { keepdims: 1 });
+  const reduced = reducedAxes(e, axes, shape);
+  const mean = e.one("ReduceMean", [x, reduced], { keepdims: 1 });
   const centred = e.one("Sub", [x, mean]);
-  const squares = e.one("ReduceSumSquare", [centred, e.ints(over)], { keepdims: 1 });
+  const squares = e.one("ReduceSumSquare", [centred, reduced], { keepdims: 1 });
   const variance = e.one("Mul", [squares, e.floats(Float32Array.of(1 / count), [])]);
   const deviation = e.one("Sqrt", [e.one("Add", [variance, e.floats(Float32Array.of(eps), [])])]);
   const rstd = e.one("Reciprocal", [deviation]);

@@ -112,6 +112,11 @@ describe.each(Object.keys(OPS) as OpName[])("%s on ONNX Runtime", (op) => {
   });
 });
 
+it("normalize over axes of extent 1 keeps the others apart", async () => {
+  const use = { attributes: { axes: [0, 2, 3], eps: 1e-5 }, shapes: [[1, 5, 1, 1]] };
+  await expectAgreement("normalize", use, 1);
+});
+
 describe("convolutions of all sizes on ONNX Runtime", () => {
   const large = opCases({ extent: 1, batch: 3, channels: 40, image: 32, kernel: 7 });
   /** Most multiplications of a case, so that the interpreter takes no more than moments. */
