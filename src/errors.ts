@@ -22,7 +22,6 @@ export const ERROR_CODES = {
   E_CHECKPOINT_CORRUPT: 1,
   E_CHECKPOINT_MISMATCH: 1,
   E_PICKLE_FORBIDDEN: 1,
-  E_WEIGHTS: 1,
   E_MEMORY: 1,
   E_SHAPE: 1,
   E_GRAPH: 1,
@@ -58,4 +57,29 @@ export class PixcycleError extends Error {
     const text = this.hint === undefined ? this.message : `${this.message} ${this.hint}`;
     return `${this.code}: ${text}`;
   }
+}
+
+/** An error as plain data: classes do not survive the way between threads. */
+export interface SentError {
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** Undefined for anything but a `PixcycleError`. */
+  readonly code: ErrorCode | undefined;
+  readonly hint: string | undefined;
+}
+
+/** An error, or whatever was thrown, to be sent to another thread. */
+export function sendError(error: unknown): SentError {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const known = error instanceof PixcycleError ? error : undefined;
+  return { message, stack, code: known?.code, hint: known?.hint };
+}
+
+/** The error that `sendError` took apart, with the stack of its own thread. */
+export function restoreError({ message, stack, code, hint }: SentError): Error {
+  const error = code
+    ? new PixcycleError(code, message, hint === undefined ? {} : { hint })
+    : new Error(message);
+  if (stack !== undefined) error.stack = stack;
+  return error;
 }

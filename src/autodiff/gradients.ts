@@ -24,16 +24,18 @@ export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
     const reached = node.outputs.map((output) => collected.get(output));
     const rule = GRADIENT_RULES[node.op] as GradientRule<OpName> | "none";
     if (rule === "none" || reached.every((gradient) => gradient === undefined)) continue;
-    const results = graph.scopeAt(`${node.scope}/gradient`, () => rule(node, reached));
+    const results = graph.scopeAt(gradientScope(node), () => rule(node, reached));
     node.inputs.forEach((input, i) => {
       const gradient = results[i];
       if (gradient && (wanted.has(input.node) || targets.includes(input))) {
-        graph.scopeAt(`${input.node.scope}/gradient`, () => accumulate(input, gradient));
+        graph.scopeAt(gradientScope(input.node), () => accumulate(input, gradient));
       }
     });
   }
   return targets.map((target) => collected.get(target) ?? constant(graph, 0, target.shape));
 }
+
+const gradientScope = ({ scope }: Node): string => (scope === "" ? "gradient" : `${scope}/gradient`);
 
 /** The nodes on a path from a target to the loss, in topological order. */
 function nodesLeadingTo(loss: Tensor, targets: readonly Tensor[]): Set<Node> {

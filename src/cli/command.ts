@@ -1,4 +1,4 @@
-import type { ResolvedOptions } from "../options/resolve.js";
+import type { OptionSources, ResolvedOptions } from "../options/resolve.js";
 import type { OptionName } from "../options/schema.js";
 
 /** A flag that one command has for itself, besides the options of the schema. */
@@ -17,9 +17,10 @@ export interface CommandCall {
   readonly args: readonly string[];
   /** The command's own flags: text, or true for a switch. */
   readonly flags: Readonly<Record<string, string | boolean | undefined>>;
-  /** The schema's options as they were written, and the path after `--config`. */
+  /** The schema's options as they were written on the command line. */
   readonly given: Readonly<Record<string, unknown>>;
-  readonly config: string | undefined;
+  /** What the command line and the file after `--config` say of options. */
+  sources(): Promise<OptionSources>;
   /** Resolves the schema's options from presets, `--config` and flags; prints the warnings. */
   resolveOptions(): Promise<ResolvedOptions>;
 }

@@ -2,7 +2,7 @@ import { Command as Commander, CommanderError } from "commander";
 import { PixcycleError } from "../errors.js";
 import { readConfigFile } from "../options/config-file.js";
 import { nearest } from "../options/names.js";
-import { resolveOptions, unknownOption } from "../options/resolve.js";
+import { type OptionSources, resolveOptions, unknownOption } from "../options/resolve.js";
 import { version } from "../version.js";
 import { describe, flagsOf, joinWords } from "./arguments.js";
 import type { Command, CommandCall, CommandOutput } from "./command.js";
@@ -72,15 +72,17 @@ function commandCall(
   given: Readonly<Record<string, unknown>>,
   output: CommandOutput,
 ): CommandCall {
-  const config = typeof flags.config === "string" ? flags.config : undefined;
+  const sources = async (): Promise<OptionSources> =>
+    typeof flags.config === "string"
+      ? { flags: given, file: await readConfigFile(flags.config) }
+      : { flags: given };
   return {
     args,
     flags,
     given,
-    config,
+    sources,
     async resolveOptions() {
-      const file = config === undefined ? {} : { file: await readConfigFile(config) };
-      const resolved = resolveOptions({ flags: given, ...file });
+      const resolved = resolveOptions(await sources());
       for (const warning of resolved.warnings) output.note(`warning: ${warning}`);
       return resolved;
     },

@@ -1,4 +1,5 @@
 import { PixcycleError } from "../errors.js";
+import type { ProgressSink } from "../training/progress.js";
 import type { CommandOutput } from "./command.js";
 
 /** The command's output on this process's streams. */
@@ -11,6 +12,15 @@ export function processOutput(flags: { json: boolean; noColor: boolean }): Comma
     color,
     result: (line) => process.stdout.write(`${line}\n`),
     note: (line) => process.stderr.write(`${line}\n`),
+  };
+}
+
+/** Where a progress line goes: stderr. */
+export function progressSink({ terminal }: CommandOutput): ProgressSink {
+  return {
+    terminal,
+    columns: process.stderr.columns ?? 80,
+    write: (text) => process.stderr.write(text),
   };
 }
 

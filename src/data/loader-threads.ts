@@ -1,13 +1,8 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { PixcycleError } from "../errors.js";
+import { PixcycleError, restoreError } from "../errors.js";
 import type { LoadedBatch } from "./batch.js";
-import {
-  decodeError,
-  type LoaderReply,
-  type LoaderRequest,
-  type LoaderWorkerData,
-} from "./loader-messages.js";
+import type { LoaderReply, LoaderRequest, LoaderWorkerData } from "./loader-messages.js";
 
 /** Where batches come from: loading threads, or this thread. */
 export interface BatchSource {
@@ -34,9 +29,7 @@ class LoaderThread implements BatchSource {
     this.worker = new Worker(path, { workerData: data, execArgv: [] });
     this.worker.unref();
     this.worker.on("message", (reply: LoaderReply) => this.receive(reply));
-    this.worker.on("error", (cause) => {
-      this.fail(new PixcycleError("E_INTERNAL", `A loading thread failed: ${cause.message}`, { cause }));
-    });
+    this.worker.on("error", (cause) => this.fail(asProblem(cause)));
     this.exited = new Promise((resolve) => {
       this.worker.on("exit", () => {
         this.fail(new PixcycleError("E_INTERNAL", "A loading thread has ended."));
@@ -72,7 +65,7 @@ class LoaderThread implements BatchSource {
     this.waiting.delete(reply.id);
     if (this.waiting.size === 0 && !this.closing) this.worker.unref();
     if ("batch" in reply) waiting?.resolve(reply.batch);
-    else waiting?.reject(decodeError(reply.error));
+    else waiting?.reject(asProblem(restoreError(reply.error)));
   }
 
   private fail(failure: PixcycleError): void {
@@ -80,6 +73,12 @@ class LoaderThread implements BatchSource {
     for (const { reject } of this.waiting.values()) reject(this.failure);
     this.waiting.clear();
   }
+}
+
+/** Problems of the data stay what they are; anything else is a fault of the thread. */
+function asProblem(cause: Error): PixcycleError {
+  if (cause instanceof PixcycleError) return cause;
+  return new PixcycleError("E_INTERNAL", `A loading thread failed: ${cause.message}`, { cause });
 }
 
 function workerPath(): string {

@@ -1,13 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import sharp from "sharp";
+import { sendError } from "../errors.js";
 import { loadBatch } from "./batch.js";
 import { makeDataset } from "./dataset.js";
-import {
-  encodeError,
-  type LoaderReply,
-  type LoaderRequest,
-  type LoaderWorkerData,
-} from "./loader-messages.js";
+import type { LoaderReply, LoaderRequest, LoaderWorkerData } from "./loader-messages.js";
 
 /** The body of a loading thread: loads the batches that it is asked for. */
 
@@ -26,7 +22,7 @@ async function load(id: number, epoch: number, indices: readonly number[]): Prom
       batch.real_B.data.buffer as ArrayBuffer,
     ]);
   } catch (error) {
-    const reply: LoaderReply = { id, error: encodeError(error) };
+    const reply: LoaderReply = { id, error: sendError(error) };
     port.postMessage(reply);
   }
 }

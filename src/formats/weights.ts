@@ -1,5 +1,3 @@
-import { PixcycleError } from "../errors.js";
-import { quote } from "./dtype.js";
 import type { FileTensor, FloatTensor, TensorMap } from "./tensor.js";
 
 /**
@@ -10,28 +8,9 @@ export function toFloatTensor(tensor: FileTensor): FloatTensor {
   return { shape: tensor.shape, data: toFloats(tensor) };
 }
 
-/**
- * The tensors of a map as 32-bit floats ({@link toFloatTensor}), in the same order.
- *
- * @param names which ones, all if left out
- * @throws PixcycleError E_WEIGHTS if one of `names` is missing
- */
-export function floatMap(
-  tensors: TensorMap,
-  names: Iterable<string> = tensors.keys(),
-): Map<string, FloatTensor> {
-  const floats = new Map<string, FloatTensor>();
-  for (const name of names) {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) throw new PixcycleError("E_WEIGHTS", `No tensor is named ${quote(name)}.`);
-    floats.set(name, toFloatTensor(tensor));
-  }
-  return floats;
-}
-
-/** Float tensors as the F32 tensors of a file; arrays are shared. */
-export function toFileTensors(floats: ReadonlyMap<string, FloatTensor>): TensorMap {
-  return new Map([...floats].map(([name, { shape, data }]) => [name, { dtype: "F32", shape, data }]));
+/** The tensors of a map as 32-bit floats ({@link toFloatTensor}), in the same order. */
+export function floatMap(tensors: TensorMap): Map<string, FloatTensor> {
+  return new Map([...tensors].map(([name, tensor]) => [name, toFloatTensor(tensor)]));
 }
 
 function toFloats({ dtype, data }: FileTensor): Float32Array {

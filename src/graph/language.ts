@@ -1,5 +1,5 @@
 import type { Graph, Tensor } from "./graph.js";
-import { convExtent, type OpAttributes, type OpName, type Padding2d } from "./ops.js";
+import type { OpAttributes, OpName, Padding2d } from "./ops.js";
 import { elements, type Shape, sameShape } from "./shape.js";
 
 /** The tensor language: what networks, losses and gradient rules are written in. */
@@ -260,5 +260,3 @@ export function normalize(
   const [y, mean, rstd] = x.graph.node("normalize", { axes, eps }, [x]);
   return { y: y!, mean: mean!, rstd: rstd! };
 }
-
-export { convExtent };

@@ -94,11 +94,6 @@ export interface OpAttributes {
 export type OpName = keyof OpAttributes;
 export type DType = "float32" | "bool";
 
-export interface TensorType {
-  readonly dtype: DType;
-  readonly shape: Shape;
-}
-
 type ShapeRule<K extends OpName> = (attributes: OpAttributes[K], inputs: readonly Shape[]) => Shape[];
 
 interface OpDefinition<K extends OpName> {

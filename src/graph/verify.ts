@@ -5,7 +5,7 @@ import { type Shape, sameShape, showShape } from "./shape.js";
 
 /**
  * Checks everything that the outputs depend on: arity, order, types and shapes of every node, and that inputs have
- * different names. Building a graph guarantees all this; passes that rewrite one are checked with it.
+ * different names. Every graph is checked before it is compiled.
  * @throws PixcycleError `E_GRAPH`, which names the operation and its scope.
  */
 export function verify(outputs: Iterable<Tensor>): void {

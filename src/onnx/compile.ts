@@ -1,6 +1,7 @@
 import { PixcycleError } from "../errors.js";
 import { type Tensor, topologicalOrder } from "../graph/graph.js";
 import type { Shape } from "../graph/shape.js";
+import { verify } from "../graph/verify.js";
 import { OnnxEmitter } from "./emitter.js";
 import { lowerNode } from "./lowerings.js";
 import { encodeOnnxModel, type OnnxValue } from "./model.js";
@@ -16,26 +17,25 @@ export interface CompiledGraph {
 
 export interface CompileOptions {
   readonly name?: string;
-  readonly metadata?: Readonly<Record<string, string>>;
   /** Inputs that are written into the model as constants, by name. */
   readonly constants?: ReadonlyMap<string, Float32Array>;
 }
 
 /**
  * Lowers everything that the named outputs depend on to one ONNX model (opset 20, float32).
- * @throws PixcycleError `E_GRAPH` when two different inputs share a name or an output is a condition.
+ * @throws PixcycleError `E_GRAPH` as `verify`, and when an output is a condition.
  */
 export function compileToOnnx(
   outputs: Readonly<Record<string, Tensor>>,
   options: CompileOptions = {},
 ): CompiledGraph {
+  verify(Object.values(outputs));
   const emitter = new OnnxEmitter();
   const names = new Map<Tensor, string>();
   const inputs = new Map<string, Shape>();
   for (const node of topologicalOrder(Object.values(outputs))) {
     if (node.op === "input") {
       const { name, shape } = node.attributes;
-      if (inputs.has(name)) throw new PixcycleError("E_GRAPH", `Two inputs are named ${name}.`);
       const fixed = options.constants?.get(name);
       if (!fixed) inputs.set(name, shape);
       names.set(node.outputs[0]!, fixed ? emitter.floats(fixed, shape, name) : name);
@@ -71,7 +71,6 @@ export function compileToOnnx(
     initializers: emitter.initializers,
     inputs: values(inputs, ""),
     outputs: values(results, "out:"),
-    ...(options.metadata && { metadata: options.metadata }),
   });
   return { bytes, inputs, outputs: results, nodeCount: emitter.nodes.length };
 }

@@ -1,13 +1,14 @@
+import { noiseImages } from "../data/noise.js";
 import type { FloatTensor, TensorMap } from "../formats/tensor.js";
 import { floatMap } from "../formats/weights.js";
 import { Graph } from "../graph/graph.js";
 import { input } from "../graph/language.js";
+import { elements } from "../graph/shape.js";
 import type { InferredNetwork } from "../networks/infer.js";
 import type { Network } from "../networks/registry.js";
 import { type Mode, NetworkState } from "../nn/forward.js";
 import type { NormKind } from "../nn/layers.js";
 import { exportToOnnx } from "../onnx/export.js";
-import { RandomStream } from "../random/philox.js";
 import { version } from "../version.js";
 import { GraphSession, type OrtModule } from "./ort.js";
 import { compileTranslation } from "./programs.js";
@@ -128,7 +129,7 @@ export async function exportParity(
   try {
     let largest = 0;
     for (const [index, { height, width }] of exampleSizes(network).entries()) {
-      const image = randomImage([index === 1 ? 2 : 1, network.inputChannels, height, width], index);
+      const image = noiseImages([index === 1 ? 2 : 1, network.inputChannels, height, width], "export", index);
       const results = await session.run({ image: new other.Tensor("float32", image.data, image.shape) });
       const actual = Object.values(results)[0]!.data as Float32Array;
       const expected = await translate(ort, network, weights, mode, image, threads);
@@ -138,13 +139,6 @@ export async function exportParity(
   } finally {
     await session.release();
   }
-}
-
-function randomImage(shape: readonly number[], index: number): FloatTensor {
-  const data = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
-  const stream = new RandomStream(0, "export", index);
-  for (let i = 0; i < data.length; i++) data[i] = 2 * stream.uniform() - 1;
-  return { shape, data };
 }
 
 async function translate(
@@ -162,8 +156,7 @@ async function translate(
     const feeds = new Map([["image", image]]);
     for (const [name, tensor] of floatMap(weights)) feeds.set(`${network.name}/${name}`, tensor);
     for (const { name, shape } of dropoutMasks) {
-      const size = shape.reduce((product, extent) => product * extent, 1);
-      feeds.set(name, { shape, data: new Float32Array(size).fill(1) });
+      feeds.set(name, { shape, data: new Float32Array(elements(shape)).fill(1) });
     }
     return (await session.run(feeds, new Map([["result", undefined]]))).get("result")!.data;
   } finally {

@@ -63,8 +63,8 @@ const ENDINGS: Readonly<Record<ImageFormat, string>> = { png: "png", jpeg: "jpg"
 
 /**
  * Translates files and folders of images into a folder: for `photo.png` it writes `photo_real_A.png` (the image as
- * the generator sees it) and `photo_fake_B.png`, also `photo_real_B.png` of pairs side by side, and for all of them `index.html` and `results.json`. Images that cannot
- * be read are listed, and the others are done.
+ * the generator sees it) and `photo_fake_B.png`, also `photo_real_B.png` of pairs side by side, and for all of them
+ * `index.html` and `results.json`. Images that cannot be read are listed, and the others are done.
  * @throws PixcycleError E_DATA_MISSING, E_DATA_EMPTY; E_OPTION_CONFLICT for results that exist; E_FILE_WRITE; E_RUNTIME
  */
 export async function translateFiles(

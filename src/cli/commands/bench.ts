@@ -1,7 +1,6 @@
-import type { FloatTensor } from "../../formats/tensor.js";
+import { noiseImages } from "../../data/noise.js";
 import { createModel } from "../../models/model.js";
 import { networkOptions, type Options } from "../../options/schema.js";
-import { RandomStream } from "../../random/philox.js";
 import { createGenerator, createRunner } from "../../runtime/node/create.js";
 import type { ModelRunner } from "../../runtime/runner.js";
 import type { Command } from "../command.js";
@@ -53,12 +52,6 @@ export const command: Command = {
   },
 };
 
-function randomImages(shape: readonly number[], stream: string): FloatTensor {
-  const data = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
-  new RandomStream(0, stream).fillUniform(data);
-  return { shape, data: data.map((value) => 2 * value - 1) };
-}
-
 async function timed(
   count: number,
   run: (i: number) => Promise<unknown>,
@@ -83,8 +76,8 @@ async function timeSteps(
   note: (line: string) => void,
 ): Promise<number[]> {
   const { input_nc, output_nc, lr } = options;
-  const real_A = randomImages([batch, input_nc, size, size], "bench/A");
-  const real_B = randomImages([batch, output_nc, size, size], "bench/B");
+  const real_A = noiseImages([batch, input_nc, size, size], "bench/A");
+  const real_B = noiseImages([batch, output_nc, size, size], "bench/B");
   const runner: ModelRunner = createRunner(options, { threads: options.threads });
   try {
     return await timed(
@@ -112,7 +105,7 @@ async function timeTranslations(options: Options, size: number, count: number): 
     { options, inputChannels: input_nc, outputChannels: output_nc, weights: new Map(own) },
     { threads: options.threads },
   );
-  const image = randomImages([1, input_nc, size, size], "bench/image");
+  const image = noiseImages([1, input_nc, size, size], "bench/image");
   try {
     return await timed(Math.max(count, DEFAULT_STEPS), () => generator.translate(image));
   } finally {

@@ -1,7 +1,6 @@
 import { extname } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { writeFileAtomic } from "../../formats/atomic.js";
-import { readConfigFile } from "../../options/config-file.js";
 import { givenOptions } from "../../options/resolve.js";
 import { type ExportedModel, exportModel } from "../../translation/export.js";
 import type { Command, CommandCall, CommandOutput } from "../command.js";
@@ -31,9 +30,8 @@ export const command: Command = {
   async run(call, output) {
     const out = String(call.flags.out);
     const format = chooseFormat(call, out);
-    const file = call.config === undefined ? {} : { file: await readConfigFile(call.config) };
     const exported = await exportModel(call.args[0]!, {
-      ...givenOptions({ flags: call.given, ...file }),
+      ...givenOptions(await call.sources()),
       ...(typeof call.flags.network === "string" && { network: call.flags.network }),
       format,
       evaluate: call.flags.eval === true,

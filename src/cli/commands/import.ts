@@ -8,7 +8,6 @@ import { readTensorFile } from "../../formats/tensor-file.js";
 import { toFloatTensor } from "../../formats/weights.js";
 import { type InferredNetwork, inferNetwork } from "../../networks/infer.js";
 import { describeNetwork, parameterCount } from "../../networks/registry.js";
-import { readConfigFile } from "../../options/config-file.js";
 import { givenOptions } from "../../options/resolve.js";
 import { trainableModel, writeImportedRun } from "../../training/imported-run.js";
 import { resumeCommand } from "../../training/session.js";
@@ -42,8 +41,7 @@ export const command: Command = {
   ],
   async run(call, output) {
     const out = String(call.flags.out);
-    const file = call.config === undefined ? {} : { file: await readConfigFile(call.config) };
-    const given = givenOptions({ flags: call.given, ...file });
+    const given = givenOptions(await call.sources());
     const networks = await readNetworks(call.args, given.epoch);
     for (const network of networks.values()) describe(network, output);
 

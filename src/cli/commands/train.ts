@@ -1,5 +1,6 @@
 import { allOptions, type OptionName } from "../../options/schema.js";
 import type { Command } from "../command.js";
+import { progressSink } from "../output.js";
 import { withSignals } from "../signals.js";
 
 export const command: Command = {
@@ -12,18 +13,11 @@ export const command: Command = {
   async run(call, output) {
     const { resolveTraining, resumeCommand, runSession } = await import("../../training/session.js");
     const { progressHooks } = await import("../../training/progress.js");
-    const { readConfigFile } = await import("../../options/config-file.js");
-    const file = call.config === undefined ? {} : { file: await readConfigFile(call.config) };
-    const resolved = await resolveTraining({ flags: call.given, ...file });
+    const resolved = await resolveTraining(await call.sources());
     for (const warning of resolved.warnings) output.note(`warning: ${warning}`);
 
     const { nodeServices } = await import("../../training/node.js");
-    const sink = {
-      terminal: output.terminal,
-      columns: process.stderr.columns ?? 80,
-      write: (text: string) => process.stderr.write(text),
-    };
-    const progress = progressHooks(sink, resolved.options.print_freq);
+    const progress = progressHooks(progressSink(output), resolved.options.print_freq);
     const { result, stop } = await withSignals(
       ({ name }) => {
         progress.onNotice?.(`${name}: finishing this step and saving; once more ends at once`);

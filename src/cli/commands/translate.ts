@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { ImageFormat } from "../../data/image.js";
 import { PixcycleError } from "../../errors.js";
-import { readConfigFile } from "../../options/config-file.js";
 import { givenOptions } from "../../options/resolve.js";
 import { translateFiles } from "../../translation/folder.js";
 import { loadTranslator, type TranslatorOptions } from "../../translation/load.js";
@@ -74,8 +73,7 @@ export const command: Command = {
 };
 
 async function translatorOptions(call: CommandCall): Promise<TranslatorOptions> {
-  const file = call.config === undefined ? {} : { file: await readConfigFile(call.config) };
-  return { ...givenOptions({ flags: call.given, ...file }), evaluate: call.flags.eval === true };
+  return { ...givenOptions(await call.sources()), evaluate: call.flags.eval === true };
 }
 
 function loadInverse({ info }: Translator, model: string, options: TranslatorOptions): Promise<Translator> {

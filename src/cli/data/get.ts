@@ -9,6 +9,7 @@ import { type GetOptions, type GetResult, getDataSet, getModel } from "../../dat
 import { downloadProgress } from "../../data/download/progress.js";
 import { megabytes } from "../../data/download/space.js";
 import type { CommandCall, CommandFlag, CommandOutput } from "../command.js";
+import { progressSink } from "../output.js";
 
 export const getFlags: readonly CommandFlag[] = [
   { name: "dir", value: "DIR", summary: "get: folder to put it in" },
@@ -70,11 +71,7 @@ async function watched(
   dir: string,
   work: (options: GetOptions) => Promise<GetResult>,
 ): Promise<GetResult> {
-  const progress = downloadProgress({
-    terminal: output.terminal,
-    columns: process.stderr.columns ?? 80,
-    write: (text) => process.stderr.write(text),
-  });
+  const progress = downloadProgress(progressSink(output));
   const options: GetOptions = {
     dir: typeof flags.dir === "string" ? flags.dir : dir,
     ...(typeof flags.mirror === "string" && { mirror: flags.mirror }),

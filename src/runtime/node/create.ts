@@ -1,11 +1,11 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { PixcycleError } from "../../errors.js";
+import { PixcycleError, restoreError } from "../../errors.js";
 import type { ModelOptions } from "../../options/schema.js";
 import type { SessionSettings } from "../ort.js";
 import type { ModelRunner } from "../runner.js";
 import type { GeneratorRunner, GeneratorSetup } from "../translator.js";
-import { restoreError, type WorkerCall, type WorkerReply, type WorkerSetup } from "./protocol.js";
+import type { WorkerCall, WorkerReply, WorkerSetup } from "./protocol.js";
 
 /**
  * Starts a model with fresh weights in a worker thread. Its methods throw `PixcycleError`, with `E_RUNTIME` when the

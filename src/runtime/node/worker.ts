@@ -1,9 +1,10 @@
 import { parentPort, workerData } from "node:worker_threads";
 import * as ort from "onnxruntime-node";
+import { sendError } from "../../errors.js";
 import { Engine } from "../engine.js";
 import type { OrtModule } from "../ort.js";
 import { GeneratorEngine } from "../translator.js";
-import { sendError, type WorkerCall, type WorkerReply, type WorkerSetup } from "./protocol.js";
+import type { WorkerCall, WorkerReply, WorkerSetup } from "./protocol.js";
 
 /** The thread that owns a model: ONNX Runtime blocks it during a step, and the main thread stays alive. */
 
