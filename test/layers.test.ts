@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["evaluation"],
   ["training"],
   ["translation"],
+  ["demo"],
   ["cli", "index"],
 ];
 

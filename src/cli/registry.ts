@@ -10,6 +10,11 @@ export interface CommandEntry {
 /** Every command, in the order of `pixcycle --help`. A new command is a file in `commands/` and a line here. */
 export const registry: readonly CommandEntry[] = [
   {
+    name: "demo",
+    summary: "see it work: train on built-in icons for a few minutes, flat to 3D",
+    load: () => import("./commands/demo.js"),
+  },
+  {
     name: "train",
     summary: "train pix2pix or CycleGAN on a folder of images",
     load: () => import("./commands/train.js"),
