@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { registry } from "../dist/cli/registry.js";
 import { isSwitch, lookUpOption, negationOf, otherSpellings } from "../dist/options/names.js";
-import { defaults, presets } from "../dist/options/presets.js";
+import { defaults, presetOfModel, presets } from "../dist/options/presets.js";
 import { allOptions, optionGroups } from "../dist/options/schema.js";
 import { choicesOf, describeExpected } from "../dist/options/values.js";
 
@@ -47,7 +47,7 @@ function defaultOf(name) {
   if (name === "model") return "one of the two must be given";
   if (name === "preset") return "that of the model";
   if (name in defaults) return shown(defaults[name]);
-  const [pix2pix, cycleGan] = ["torch-pix2pix", "torch-cyclegan"].map((preset) => presets[preset][name]);
+  const [pix2pix, cycleGan] = ["pix2pix", "cycle_gan"].map((model) => presets[presetOfModel[model]][name]);
   return pix2pix === cycleGan ? shown(pix2pix) : `pix2pix ${shown(pix2pix)}, cycle_gan ${shown(cycleGan)}`;
 }
 
@@ -60,6 +60,23 @@ const groups = optionGroups.map(({ title, options }) => {
   ]);
   return `## ${title}\n\n${table(["option", "", "values", "default"], rows)}\n`;
 });
+
+/** What a preset sets otherwise than the one that `--model` alone stands for. */
+function differences(preset) {
+  const base = presets[presetOfModel[presets[preset].model]];
+  const other = Object.entries(presets[preset]).filter(([name, value]) => value !== base[name]);
+  return other.length === 0
+    ? "the defaults below"
+    : other.map(([name, value]) => code(`${name} ${value}`)).join(", ");
+}
+
+const presetTable = `## Presets
+
+${table(
+  ["preset", "for", "what it sets"],
+  Object.keys(presets).map((name) => [code(name), code(presets[name].model), differences(name)]),
+)}
+`;
 
 const looked = otherSpellings.map((spelling) => [spelling, lookUpOption(spelling)]);
 const aliases = looked.filter(([, found]) => found.kind === "option" && !found.negated);
@@ -102,7 +119,7 @@ Every command also has \`--json\` (results for machines, on stdout), \`--debug\`
 
 ${(await Promise.all(registry.map(describeCommand))).join("\n")}`;
 
-const text = [INTRO, ...groups, other, commands].join("\n");
+const text = [INTRO, presetTable, ...groups, other, commands].join("\n");
 if (!process.argv.includes("--check")) writeFileSync(FILE, text);
 else if (readFileSync(FILE, "utf8") !== text) {
   console.error("docs/options.md is not current: run npm run docs");
