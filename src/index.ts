@@ -1,12 +1,52 @@
 /**
  * pixcycle as a library. Every function that can fail throws a `PixcycleError` with a stable code.
  *
+ * Whole trainings: `train`. Translation: `loadTranslator`, `translateFiles`, `exportModel`. For loops of your own:
+ * `resolveOptions`, `createLoader`, `createRunner`.
+ *
  * @module
  */
-export { decodeImage, encodeImage, type Image, type ImageFormat } from "./data/image.js";
+export {
+  type Dataset,
+  type DatasetOptions,
+  openDataset,
+  type Sample,
+  type SamplePaths,
+} from "./data/dataset.js";
+export {
+  decodeImage,
+  encodeImage,
+  type Image,
+  type ImageFormat,
+  imageToTensor,
+  tensorToImage,
+} from "./data/image.js";
+export { createLoader, type LoadedBatch, type Loader, type LoaderOptions } from "./data/loader.js";
 export { ERROR_CODES, type ErrorCode, PixcycleError } from "./errors.js";
-export type { OptionValues } from "./options/resolve.js";
-export type { ModelName, OptionName, Options, PresetName } from "./options/schema.js";
+export { composeGrid, type GridOptions } from "./evaluation/grid.js";
+export { l1, psnr, type SsimWindow, ssim } from "./evaluation/metrics.js";
+export { encodeSafetensors } from "./formats/safetensors.js";
+export type { FileDType, FileTensor, FloatTensor, TensorMap } from "./formats/tensor.js";
+export { readTensorFile } from "./formats/tensor-file.js";
+export { toFloatTensor } from "./formats/weights.js";
+export { networkWeights } from "./networks/state-dict.js";
+export {
+  type OptionSources,
+  type OptionValues,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./options/resolve.js";
+export type { ModelName, ModelOptions, OptionName, Options, PresetName } from "./options/schema.js";
+export { createRunner } from "./runtime/node/create.js";
+export type { SessionSettings } from "./runtime/ort.js";
+export type {
+  Batch,
+  InferRequest,
+  ModelRunner,
+  PhaseGradients,
+  StepRequest,
+  StepResult,
+} from "./runtime/runner.js";
 export type {
   CheckpointEvent,
   EpochEvent,

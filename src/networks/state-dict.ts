@@ -25,6 +25,12 @@ export function tensorProblems(found: TensorMap, expected: ReadonlyMap<string, S
   return problems;
 }
 
+/** One network's weights, by state-dict name, out of a model's whole state (`ModelRunner.saveState`). */
+export function networkWeights(state: TensorMap, network: string): TensorMap {
+  const own = [...state].filter(([key]) => key.startsWith(`${network}/`));
+  return new Map(own.map(([key, tensor]) => [key.slice(network.length + 1), tensor]));
+}
+
 /** The first three of a list, and how many more there are. */
 export function some(items: readonly string[]): string {
   const more = items.length > 3 ? ` and ${items.length - 3} more` : "";

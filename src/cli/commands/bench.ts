@@ -1,5 +1,6 @@
 import { noiseImages } from "../../data/noise.js";
 import { createModel } from "../../models/model.js";
+import { networkWeights } from "../../networks/state-dict.js";
 import { networkOptions, type Options } from "../../options/schema.js";
 import { createGenerator, createRunner } from "../../runtime/node/create.js";
 import type { ModelRunner } from "../../runtime/runner.js";
@@ -97,12 +98,9 @@ async function timeTranslations(options: Options, size: number, count: number): 
   const runner = createRunner(options, { threads: options.threads });
   const state = await runner.saveState();
   await runner.close();
-  const prefix = `${name}/`;
-  const own = [...state]
-    .filter(([key]) => key.startsWith(prefix))
-    .map(([key, tensor]) => [key.slice(prefix.length), tensor] as const);
+  const weights = networkWeights(state, name);
   const generator = createGenerator(
-    { options, inputChannels: input_nc, outputChannels: output_nc, weights: new Map(own) },
+    { options, inputChannels: input_nc, outputChannels: output_nc, weights },
     { threads: options.threads },
   );
   const image = noiseImages([1, input_nc, size, size], "bench/image");

@@ -7,6 +7,7 @@ import type { FloatTensor, TensorMap } from "../../formats/tensor.js";
 import { readTensorFile } from "../../formats/tensor-file.js";
 import { toFloatTensor } from "../../formats/weights.js";
 import { createModel } from "../../models/model.js";
+import { networkWeights } from "../../networks/state-dict.js";
 import { lossOptions, networkOptions, optimiserOptions } from "../../options/schema.js";
 import { createRunner } from "../../runtime/node/create.js";
 import type { Batch } from "../../runtime/runner.js";
@@ -64,7 +65,7 @@ export const command: Command = {
       await mkdir(out, { recursive: true });
       for (const { name } of networks) {
         const file = join(out, `${name}.safetensors`);
-        await writeFileAtomic(file, encodeSafetensors(stateDict(state, name)));
+        await writeFileAtomic(file, encodeSafetensors(networkWeights(state, name)));
       }
       await writeFileAtomic(join(out, "losses.json"), `${JSON.stringify(losses, null, 1)}\n`);
       output.result(
@@ -78,13 +79,6 @@ export const command: Command = {
     return undefined;
   },
 };
-
-const stateDict = (state: TensorMap, network: string): TensorMap =>
-  new Map(
-    [...state]
-      .filter(([key]) => key.startsWith(`${network}/`))
-      .map(([key, tensor]) => [key.slice(network.length + 1), tensor]),
-  );
 
 async function readWeights(folder: string, network: string): Promise<TensorMap> {
   for (const ending of ["safetensors", "pth"]) {
