@@ -25,6 +25,11 @@ export const registry: readonly CommandEntry[] = [
     load: () => import("./commands/translate.js"),
   },
   {
+    name: "eval",
+    summary: "score a model or a folder of outputs on a test set, beside baselines",
+    load: () => import("./commands/eval.js"),
+  },
+  {
     name: "export",
     summary: "write a trained network as ONNX or safetensors",
     load: () => import("./commands/export.js"),

@@ -6,6 +6,9 @@ import type { FloatTensor } from "../formats/tensor.js";
 import { type Baseline, fitColourRegression, type ImagePair, identityBaseline } from "./baselines.js";
 import { meanScores, type Scores, scoreImage } from "./scores.js";
 
+/** What follows an input's name in the name of its output, as `pixcycle translate` and the reference write them. */
+export const OUTPUT_SUFFIXES = ["", "_fake_B", "_fake_A"] as const;
+
 export interface FolderComparison {
   /** The folder of inputs; its images and those of `truth` pair by name. */
   readonly inputs: string;
@@ -33,7 +36,7 @@ export async function compareFolders(comparison: FolderComparison): Promise<Map<
     table.set(baseline.name, await scoreAll(truth, inputs, translate, channels));
   }
   for (const [method, folder] of comparison.outputs) {
-    const outputs = await partners(truth, folder, ["", "_fake_B", "_fake_A"]);
+    const outputs = await partners(truth, folder, OUTPUT_SUFFIXES);
     table.set(method, await scoreAll(truth, outputs, (path) => readTensor(path, channels), channels));
   }
   return table;
@@ -80,8 +83,8 @@ async function readTensor(path: string, channels: number): Promise<FloatTensor> 
   return imageToTensor(await decodeImage(path, { channels }));
 }
 
-/** The images of a folder by name without ending, sorted. */
-async function listByStem(folder: string): Promise<Map<string, string>> {
+/** The images of a folder by name without ending, sorted. @throws PixcycleError E_DATA_MISSING, E_DATA_EMPTY */
+export async function listByStem(folder: string): Promise<Map<string, string>> {
   const files = await readdir(folder).catch((cause: unknown) => {
     throw new PixcycleError("E_DATA_MISSING", `${folder}: no such folder.`, {
       hint: "Check the path.",

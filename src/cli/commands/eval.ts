@@ -1,0 +1,132 @@
+import { access, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { PixcycleError } from "../../errors.js";
+import { openFeatures, rangeOf } from "../../evaluation/features.js";
+import { formatReport, reportPage } from "../../evaluation/report.js";
+import { readPalette } from "../../evaluation/segmentation.js";
+import { fileWriteError, writeFileAtomic } from "../../formats/atomic.js";
+import { defaults } from "../../options/presets.js";
+import { givenOptions, type OptionValues } from "../../options/resolve.js";
+import type { Command, CommandCall } from "../command.js";
+import { type EvaluationOutcome, runEvaluation } from "../evaluation/run.js";
+import { openSource } from "../evaluation/source.js";
+import { wholeNumber } from "../flags.js";
+
+/** Scores a model, or a folder of outputs, on a test set. */
+export const command: Command = {
+  arguments: "<model>",
+  options: [
+    ...(["dataroot", "phase", "direction", "dataset_mode", "preprocess", "load_size", "crop_size"] as const),
+    ...(["no_dropout", "epoch", "runs_dir", "threads", "seed"] as const),
+  ],
+  flags: [
+    { name: "aligned_truth", summary: "score an unpaired model against truth of equal names" },
+    { name: "eval", summary: "use running statistics and no dropout, instead of those of training" },
+    { name: "fit", value: "PHASE", summary: "pairs that the colour regression is fitted on (train)" },
+    { name: "features", value: "FILE", summary: "ONNX feature extractor, for KID and the Fréchet distance" },
+    { name: "features_size", value: "N", summary: "side of its images (as the file says)" },
+    {
+      name: "features_range",
+      value: "B,W",
+      summary: "its values for black and white (as the file says, or -1,1)",
+    },
+    { name: "palette", value: "FILE", summary: "JSON of class colours: score label maps" },
+    {
+      name: "out",
+      value: "DIR",
+      summary: "write report.json and index.html, with the worst and best images",
+    },
+    { name: "overwrite", summary: "replace an earlier report in the folder" },
+  ],
+  examples: [
+    "eval facades --dataroot datasets/facades",
+    "eval horses --dataroot datasets/horse2zebra --features mixed5.onnx --direction BtoA",
+    "eval results/facades --dataroot datasets/facades --out report",
+    "eval labels --dataroot datasets/cityscapes --palette classes.json --json",
+  ],
+  async run(call, output) {
+    const given = givenOptions(await call.sources());
+    if (given.dataroot === undefined) {
+      throw new PixcycleError("E_OPTION", "No data set is given.", {
+        hint: "Give its folder with --dataroot.",
+      });
+    }
+    const out = call.flags.out === undefined ? undefined : String(call.flags.out);
+    if (out !== undefined) await checkOutput(out, call.flags.overwrite === true);
+    const outcome = await evaluateCall(call, { ...given, dataroot: given.dataroot }, (done, total, name) =>
+      output.note(`${done}/${total} ${name}`),
+    );
+    if (out !== undefined) await writeReport(out, outcome);
+    if (output.json) output.result(JSON.stringify(outcome.report));
+    else for (const line of formatReport(outcome.report)) output.result(line);
+    if (out !== undefined) output.note(join(out, "index.html"));
+    return 0;
+  },
+};
+
+async function evaluateCall(
+  call: CommandCall,
+  given: OptionValues & { dataroot: string },
+  onImage: (done: number, total: number, name: string) => void,
+): Promise<EvaluationOutcome> {
+  const { flags } = call;
+  const { dataset_mode: mode, ...rest } = given;
+  const palette = flags.palette === undefined ? undefined : await readPalette(String(flags.palette));
+  const features = await featuresOf(call, given.threads ?? defaults.threads);
+  try {
+    const source = await openSource(call.args[0]!, { ...rest, evaluate: flags.eval === true });
+    try {
+      const known = source.paired === false ? "unaligned" : "aligned";
+      const dataset_mode = flags.aligned_truth === true ? "aligned" : (mode ?? known);
+      const { direction } = source;
+      const phase = given.phase ?? "test";
+      const data = { dataroot: given.dataroot, phase, direction, dataset_mode };
+      const fitPhase = String(flags.fit ?? "train");
+      const seed = given.seed ?? defaults.seed;
+      return await runEvaluation({ source, data, fitPhase, features, palette, seed, onImage });
+    } finally {
+      await source.close();
+    }
+  } finally {
+    await features?.close();
+  }
+}
+
+async function featuresOf(call: CommandCall, threads: number) {
+  const { features, features_size, features_range } = call.flags;
+  if (features === undefined) return undefined;
+  const range = features_range === undefined ? undefined : rangeOf(String(features_range));
+  if (features_range !== undefined && range === undefined) {
+    throw new PixcycleError(
+      "E_OPTION",
+      `--features_range expects two numbers such as 0,255, got "${features_range}".`,
+    );
+  }
+  const size = features_size === undefined ? undefined : wholeNumber(call, "features_size", 1);
+  return openFeatures(String(features), { ...(size && { size }), ...(range && { range }) }, threads);
+}
+
+const FILES = ["index.html", "report.json"] as const;
+
+async function checkOutput(out: string, overwrite: boolean): Promise<void> {
+  try {
+    await mkdir(out, { recursive: true });
+  } catch (cause) {
+    throw fileWriteError(out, cause);
+  }
+  for (const path of overwrite ? [] : FILES.map((name) => join(out, name))) {
+    const exists = await access(path).then(
+      () => true,
+      () => false,
+    );
+    if (!exists) continue;
+    throw new PixcycleError("E_OPTION_CONFLICT", `${path} exists.`, {
+      hint: "Choose another --out, or replace the earlier report with --overwrite.",
+    });
+  }
+}
+
+async function writeReport(out: string, { report, evaluation }: EvaluationOutcome): Promise<void> {
+  await writeFileAtomic(join(out, "report.json"), `${JSON.stringify(report, undefined, 2)}\n`);
+  await writeFileAtomic(join(out, "index.html"), await reportPage(report, evaluation));
+}
