@@ -6,7 +6,12 @@
  * @returns n values, ascending
  */
 export function symmetricEigenvalues(matrix: Float64Array, n: number): Float64Array {
-  const { diagonal, offDiagonal } = tridiagonal(matrix.slice(), n);
+  const largest = matrix.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  if (largest === 0) return new Float64Array(n);
+  const { diagonal, offDiagonal } = tridiagonal(
+    matrix.map((x) => x / largest),
+    n,
+  );
   const squares = offDiagonal.map((e) => e * e);
   let bound = 0;
   for (let i = 0; i < n; i++) {
@@ -28,8 +33,11 @@ export function symmetricEigenvalues(matrix: Float64Array, n: number): Float64Ar
     values[k] = (low + high) / 2;
   }
   // Equal ones may differ in their last bits.
-  return values.sort();
+  return values.sort().map((x) => x * largest);
 }
+
+/** A column of a matrix with elements up to 1 that is nothing but rounding; its square would underflow. */
+const NEGLIGIBLE = 1e-60;
 
 /** Reduces a symmetric matrix, which is overwritten, to a tridiagonal one with the same eigenvalues. */
 function tridiagonal(a: Float64Array, n: number): { diagonal: Float64Array; offDiagonal: Float64Array } {
@@ -45,10 +53,10 @@ function tridiagonal(a: Float64Array, n: number): { diagonal: Float64Array; offD
       norm += v[i]! ** 2;
     }
     norm = Math.sqrt(norm);
+    if (norm < NEGLIGIBLE) continue;
     const head = v[k + 1]!;
     const alpha = head > 0 ? -norm : norm;
     offDiagonal[k] = alpha;
-    if (norm === 0) continue;
     v[k + 1] = head - alpha;
     reflect(a, n, k + 1, v, w, 1 / (norm * (norm + Math.abs(head))));
   }
