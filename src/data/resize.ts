@@ -106,6 +106,33 @@ function resampleFloat(
 }
 
 /**
+ * Resizes by taking the nearest pixel, as TensorFlow's `tf.image.resize` with `nearest` does: the source of pixel i is
+ * ⌊(i + ½) · scale⌋, in single precision.
+ */
+export function resizeNearest(image: Image, width: number, height: number): Image {
+  if (image.width === width && image.height === height) return image;
+  const { channels, depth } = image;
+  const columns = nearestSources(image.width, width);
+  const rows = nearestSources(image.height, height);
+  const data = newSamples(depth, width * height * channels);
+  let to = 0;
+  for (const row of rows) {
+    for (const column of columns) {
+      const from = (row * image.width + column) * channels;
+      for (let c = 0; c < channels; c++) data[to++] = image.data[from + c]!;
+    }
+  }
+  return { width, height, channels, depth, data };
+}
+
+function nearestSources(inputSize: number, outputSize: number): Int32Array {
+  const scale = Math.fround(inputSize / outputSize);
+  return Int32Array.from({ length: outputSize }, (_, i) =>
+    Math.min(Math.floor(Math.fround((i + 0.5) * scale)), inputSize - 1),
+  );
+}
+
+/**
  * Resizes with PIL's BICUBIC (antialiased when shrinking). 8-bit samples equal PIL's bit for bit; 16-bit samples
  * are filtered in floating point, as in PIL's mode F, then rounded. Every channel is filtered by itself, alpha too.
  */

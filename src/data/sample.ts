@@ -16,6 +16,7 @@ export type DatasetOptions = Pick<
   | "max_dataset_size"
   | "seed"
 > &
+  Partial<Pick<DataOptions, "interpolation">> &
   Pick<NetworkOptions, "input_nc" | "output_nc">;
 
 /** Where a sample came from; `B` is missing for `single`, and equals `A` for pairs side by side in one file. */

@@ -4,9 +4,10 @@ import type { DataOptions } from "../options/schema.js";
 import type { RandomStream } from "../random/philox.js";
 import { convertChannels, newSamples } from "./channels.js";
 import { type Image, imageToTensor } from "./image.js";
-import { resizeBicubic } from "./resize.js";
+import { resizeBicubic, resizeNearest } from "./resize.js";
 
-export type TransformOptions = Pick<DataOptions, "preprocess" | "load_size" | "crop_size" | "no_flip">;
+export type TransformOptions = Pick<DataOptions, "preprocess" | "load_size" | "crop_size" | "no_flip"> &
+  Partial<Pick<DataOptions, "interpolation">>;
 
 /** What is random in a sample: the corner of the crop, in pixels of the resized image, and the flip. */
 export interface Augmentation {
@@ -116,7 +117,7 @@ export function cropImage(
   return { width, height, channels, depth, data: out };
 }
 
-/** Resizes (bicubic), crops and flips as the reference's `get_transform`. Errors: as `outputSize`. */
+/** Resizes (bicubic unless `interpolation` says otherwise), crops and flips as the reference's `get_transform`. Errors: as `outputSize`. */
 export function transformImage(
   image: Image,
   options: TransformOptions,
@@ -124,7 +125,8 @@ export function transformImage(
   name: string,
 ): Image {
   const [width, height] = outputSize(options, image.width, image.height, name);
-  const resized = resizeBicubic(image, ...scaledSize(options, image.width, image.height));
+  const resize = options.interpolation === "nearest" ? resizeNearest : resizeBicubic;
+  const resized = resize(image, ...scaledSize(options, image.width, image.height));
   return cropImage(resized, x, y, width, height, flip);
 }
 

@@ -1,14 +1,14 @@
 import type { Tensor } from "../graph/graph.js";
 import { leakyRelu } from "../graph/language.js";
 import type { NetworkState } from "../nn/forward.js";
-import { conv, type NormKind, norm } from "../nn/layers.js";
+import { conv, type Norm, norm } from "../nn/layers.js";
 
 export interface DiscriminatorOptions {
   readonly filters: number;
-  readonly norm: NormKind;
+  readonly norm: Norm;
+  /** Of LeakyReLU. */
+  readonly slope: number;
 }
-
-const SLOPE = 0.2;
 
 /**
  * PatchGAN (Isola et al., 2017): x [N, C, H, W] → one logit per patch. With 3 layers a logit sees 70×70 pixels and
@@ -17,15 +17,15 @@ const SLOPE = 0.2;
 export function patchGan(
   state: NetworkState,
   x: Tensor,
-  options: DiscriminatorOptions & { readonly layers: number },
+  options: DiscriminatorOptions & { readonly layers: number; readonly firstBias: boolean },
 ): Tensor {
-  const { filters, layers } = options;
+  const { filters, layers, slope, firstBias } = options;
   const { graph } = state;
-  const bias = options.norm === "instance";
+  const bias = options.norm.kind === "instance";
   let features = graph.scope("layer1", () =>
     leakyRelu(
-      conv(state, "model.0", x, { out: filters, kernel: 4, stride: 2, padding: 1, bias: true }),
-      SLOPE,
+      conv(state, "model.0", x, { out: filters, kernel: 4, stride: 2, padding: 1, bias: firstBias }),
+      slope,
     ),
   );
   for (let n = 1; n <= layers; n++) {
@@ -40,7 +40,7 @@ export function patchGan(
       };
       return leakyRelu(
         norm(state, `model.${position + 1}`, conv(state, `model.${position}`, features, layer), options.norm),
-        SLOPE,
+        slope,
       );
     });
   }
@@ -51,11 +51,11 @@ export function patchGan(
 
 /** PixelGAN (Isola et al., 2017): one logit per pixel, from 1×1 convolutions. */
 export function pixelGan(state: NetworkState, x: Tensor, options: DiscriminatorOptions): Tensor {
-  const { filters } = options;
-  const bias = options.norm === "instance";
-  const first = leakyRelu(conv(state, "net.0", x, { out: filters, kernel: 1, bias: true }), SLOPE);
+  const { filters, slope } = options;
+  const bias = options.norm.kind === "instance";
+  const first = leakyRelu(conv(state, "net.0", x, { out: filters, kernel: 1, bias: true }), slope);
   const second = conv(state, "net.2", first, { out: filters * 2, kernel: 1, bias });
-  return conv(state, "net.5", leakyRelu(norm(state, "net.3", second, options.norm), SLOPE), {
+  return conv(state, "net.5", leakyRelu(norm(state, "net.3", second, options.norm), slope), {
     out: 1,
     kernel: 1,
     bias,

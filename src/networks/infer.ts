@@ -12,6 +12,7 @@ import {
   RESNET_BLOCKS,
   SKIP,
   UNET_DOWNS,
+  type UntoldOptions,
 } from "./registry.js";
 import { some, stateDictProblems } from "./state-dict.js";
 
@@ -44,11 +45,18 @@ type Shape4 = readonly [number, number, number, number];
 
 /**
  * Recognises a network by the names and shapes of its state dict, which are the reference implementation's.
+ * Weights do not tell the slope of LeakyReLU, what norms add to the variance, nor, where norms have no parameters, the
+ * U-Net's style; they are taken from the training's options, else they are what goes with the style.
  * @param where the file, for messages
+ * @param trained the options of the training, where they are known
  * @throws PixcycleError E_CHECKPOINT_MISMATCH saying what was seen
  */
-export function inferNetwork(weights: TensorMap, where: string): InferredNetwork {
-  const seen = new StateDict(weights, where);
+export function inferNetwork(
+  weights: TensorMap,
+  where: string,
+  trained: Partial<UntoldOptions> = {},
+): InferredNetwork {
+  const seen = new StateDict(weights, where, trained);
   if (seen.has("model.model.0.weight")) return inferUnet(seen);
   if (seen.has("net.0.weight")) return inferPixelGan(seen);
   if (seen.has("model.10.conv_block.1.weight")) return inferResnet(seen);
@@ -57,8 +65,12 @@ export function inferNetwork(weights: TensorMap, where: string): InferredNetwork
 }
 
 /** As `inferNetwork`, for a file that must hold a generator. */
-export function inferGenerator(weights: TensorMap, where: string): InferredNetwork<GeneratorArchitecture> {
-  const { architecture, ...inferred } = inferNetwork(weights, where);
+export function inferGenerator(
+  weights: TensorMap,
+  where: string,
+  trained: Partial<UntoldOptions> = {},
+): InferredNetwork<GeneratorArchitecture> {
+  const { architecture, ...inferred } = inferNetwork(weights, where, trained);
   if (architecture.kind === "generator") return { architecture, ...inferred };
   throw new PixcycleError("E_CHECKPOINT_MISMATCH", `${where} is a discriminator (${architecture.netD}).`, {
     hint: "Translation needs a generator: net_G, net_G_A or net_G_B.",
@@ -75,10 +87,14 @@ function inferUnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
   }
   const [ngf, inputChannels] = seen.shape("model.model.0.weight");
   const last = seen.shape("model.model.3.weight");
+  const norm = seen.norm("model.model.1.model.1", "model.model.1.model.2");
+  // The level before `prefix` is the innermost, which only a tf U-Net normalises after its halving.
+  const told = norm === "batch" || norm === "instance_affine";
+  const style = seen.has(`${prefix.replace(/3$/, "2")}.weight`) ? "tf" : told ? "torch" : undefined;
   const upsample = last[2] === 3 ? "resize-conv" : "deconv";
   return generatorOf(seen, {
     ...{ netG, ngf, upsample, inputChannels, dropout: undefined },
-    norm: seen.norm("model.model.1.model.1", "model.model.1.model.2"),
+    ...{ norm, ...seen.untold(style) },
     outputChannels: upsample === "deconv" ? last[1] : last[0],
   });
 }
@@ -99,6 +115,7 @@ function inferResnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
     upsample: up[0] > up[1] ? "deconv" : "resize-conv",
     outputChannels: seen.shape(`model.${17 + blocks}.weight`)[0],
     dropout: !seen.isConv("model.10.conv_block.5.weight"),
+    ...seen.untold("torch"),
   });
 }
 
@@ -110,13 +127,17 @@ function inferPatchGan(seen: StateDict): InferredNetwork<DiscriminatorArchitectu
   return discriminatorOf(seen, {
     ...{ ndf, inputChannels, netD: layers === 3 ? "basic" : "n_layers", n_layers_D: layers },
     norm: seen.norm("model.2", "model.3"),
+    ...seen.untold(seen.has("model.0.bias") ? "torch" : "tf"),
   });
 }
 
 function inferPixelGan(seen: StateDict): InferredNetwork<DiscriminatorArchitecture> {
   const [ndf, inputChannels] = seen.shape("net.0.weight");
   const norm = seen.norm("net.2", "net.3");
-  return discriminatorOf(seen, { ndf, inputChannels, norm, netD: "pixel", n_layers_D: 3 });
+  return discriminatorOf(seen, {
+    ...{ ndf, inputChannels, norm, netD: "pixel", n_layers_D: 3 },
+    ...seen.untold("torch"),
+  });
 }
 
 function generatorOf(
@@ -151,6 +172,7 @@ class StateDict {
   constructor(
     private readonly weights: TensorMap,
     private readonly where: string,
+    private readonly trained: Partial<UntoldOptions>,
   ) {}
 
   has(name: string): boolean {
@@ -170,15 +192,30 @@ class StateDict {
 
   /**
    * The norm between two layers, from the names of the convolution in front of it and its own: batch norm has
-   * learned scales and running statistics; of the other two, the reference gives convolutions a bias in front of an
-   * instance norm only.
+   * learned scales and running statistics, affine instance norm the scales alone; of the other two, the reference
+   * gives convolutions a bias in front of an instance norm only.
    */
   norm(conv: string, norm: string): NormKind {
     if (this.has(`${norm}.weight`)) {
       if (this.has(`${norm}.running_mean`)) return "batch";
+      if (!this.has(`${conv}.bias`)) return "instance_affine";
       throw this.unknown(`its norm ${norm} has learned scales without running statistics`);
     }
     return this.has(`${conv}.bias`) ? "instance" : "none";
+  }
+
+  /**
+   * What the training's options know beyond the weights. `style` is the one that the weights tell, undefined if they
+   * do not; the usual one is not mentioned.
+   */
+  untold(style: UntoldOptions["net_style"] | undefined): Partial<UntoldOptions> {
+    const { leaky_slope, norm_eps, norm_momentum, net_style = "torch" } = this.trained;
+    return {
+      ...((style ?? net_style) === "tf" && { net_style: "tf" }),
+      ...(leaky_slope !== undefined && { leaky_slope }),
+      ...(norm_eps !== undefined && { norm_eps }),
+      ...(norm_momentum !== undefined && { norm_momentum }),
+    };
   }
 
   /** @throws PixcycleError E_CHECKPOINT_MISMATCH if the file has other tensors than the network it looks like */

@@ -1,6 +1,7 @@
 import { Graph, type Tensor } from "../graph/graph.js";
 import { add, constant, conv2d } from "../graph/language.js";
 import { type Mode, NetworkState } from "../nn/forward.js";
+import type { Norm } from "../nn/layers.js";
 import type { StateSpec } from "../nn/state.js";
 import type { NetworkOptions } from "../options/schema.js";
 import { patchGan, pixelGan } from "./discriminators.js";
@@ -12,9 +13,31 @@ export type DiscriminatorName = NetworkOptions["netD"];
 
 /** The options that decide a generator, but for its channels. */
 export type GeneratorOptions = Pick<NetworkOptions, "netG" | "ngf" | "norm" | "no_dropout" | "upsample"> &
-  Partial<Pick<NetworkOptions, "learn_residual">>;
+  Partial<Pick<NetworkOptions, "learn_residual"> & UntoldOptions>;
 /** The options that decide a discriminator, but for its channels. */
-export type DiscriminatorOptions = Pick<NetworkOptions, "netD" | "n_layers_D" | "ndf" | "norm">;
+export type DiscriminatorOptions = Pick<NetworkOptions, "netD" | "n_layers_D" | "ndf" | "norm"> &
+  Partial<UntoldOptions>;
+
+/** Options that weights tell nothing of, but for the style of some. Left out, they are what goes with the style. */
+export type UntoldOptions = Pick<NetworkOptions, "net_style" | "leaky_slope" | "norm_eps" | "norm_momentum">;
+
+/** The norm and the slope that the options describe. */
+function conventions({ norm, net_style, leaky_slope, norm_eps, norm_momentum }: Conventions): {
+  readonly norm: Norm;
+  readonly slope: number;
+  readonly style: UntoldOptions["net_style"];
+} {
+  const style = net_style ?? "torch";
+  const kerasNorm = style === "tf" && norm === "batch";
+  const [eps, momentum] = kerasNorm ? [1e-3, 0.01] : [1e-5, 0.1];
+  return {
+    norm: { kind: norm, eps: norm_eps ?? eps, momentum: norm_momentum ?? momentum },
+    slope: leaky_slope ?? (style === "tf" ? 0.3 : 0.2),
+    style,
+  };
+}
+
+type Conventions = Pick<NetworkOptions, "norm"> & Partial<UntoldOptions>;
 
 /** A network of a model: its name in checkpoints, its input's channels, and how it runs. */
 export interface Network {
@@ -45,10 +68,11 @@ export function generator(
   inputChannels: number,
   outputChannels: number,
 ): Network {
-  const { netG, norm, upsample } = options;
+  const { netG, upsample } = options;
+  const { norm, slope, style } = conventions(options);
   const shared = { outputChannels, filters: options.ngf, norm, dropout: !options.no_dropout, upsample };
   const translate = isUnet(netG)
-    ? (state: NetworkState, x: Tensor) => unet(state, x, { ...shared, downs: UNET_DOWNS[netG] })
+    ? (state: NetworkState, x: Tensor) => unet(state, x, { ...shared, slope, style, downs: UNET_DOWNS[netG] })
     : (state: NetworkState, x: Tensor) => resnet(state, x, { ...shared, blocks: RESNET_BLOCKS[netG] });
   const forward = options.learn_residual === true ? residual(translate, outputChannels) : translate;
   const divisor = generatorDivisor(netG);
@@ -75,7 +99,8 @@ const residual =
 
 /** A discriminator by its option names. */
 export function discriminator(name: string, options: DiscriminatorOptions, inputChannels: number): Network {
-  const shared = { filters: options.ndf, norm: options.norm };
+  const { norm, slope, style } = conventions(options);
+  const shared = { filters: options.ndf, norm, slope };
   if (options.netD === "pixel") {
     return {
       name,
@@ -92,7 +117,7 @@ export function discriminator(name: string, options: DiscriminatorOptions, input
     divisor: 1,
     // After the halvings, two 4×4 convolutions with padding 1 shrink the image by 1 each.
     minimumSize: 3 * 2 ** layers,
-    forward: (state, x) => patchGan(state, x, { ...shared, layers }),
+    forward: (state, x) => patchGan(state, x, { ...shared, layers, firstBias: style === "torch" }),
   };
 }
 

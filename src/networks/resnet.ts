@@ -1,13 +1,13 @@
 import type { Tensor } from "../graph/graph.js";
 import { add, evenPadding, reflectPad, relu, tanh } from "../graph/language.js";
 import type { NetworkState } from "../nn/forward.js";
-import { conv, convTranspose, dropout, type NormKind, norm, resizeConv } from "../nn/layers.js";
+import { conv, convTranspose, dropout, type Norm, norm, resizeConv } from "../nn/layers.js";
 
 export interface ResnetOptions {
   readonly outputChannels: number;
   readonly filters: number;
   readonly blocks: number;
-  readonly norm: NormKind;
+  readonly norm: Norm;
   readonly dropout: boolean;
   readonly upsample: "deconv" | "resize-conv";
 }
@@ -21,7 +21,7 @@ const DOWNS = 2;
 export function resnet(state: NetworkState, x: Tensor, options: ResnetOptions): Tensor {
   const { graph } = state;
   const { filters } = options;
-  const bias = options.norm === "instance";
+  const bias = options.norm.kind === "instance";
   let position = 1;
   // Each convolution is followed by its norm and its activation in the module list.
   const activated = (features: Tensor): Tensor => {
@@ -76,7 +76,7 @@ export function resnet(state: NetworkState, x: Tensor, options: ResnetOptions): 
 
 /** x + norm(conv(dropout(relu(norm(conv(x)))))), 3×3 with mirrored borders. */
 function block(state: NetworkState, prefix: string, x: Tensor, options: ResnetOptions): Tensor {
-  const layer = { out: x.shape[1]!, kernel: 3, bias: options.norm === "instance" };
+  const layer = { out: x.shape[1]!, kernel: 3, bias: options.norm.kind === "instance" };
   const second = options.dropout ? 6 : 5;
   const first = conv(state, `${prefix}.1`, reflectPad(x, evenPadding(1)), layer);
   const active = relu(norm(state, `${prefix}.2`, first, options.norm));

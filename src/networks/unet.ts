@@ -1,7 +1,7 @@
 import type { Tensor } from "../graph/graph.js";
 import { concat, leakyRelu, relu, tanh } from "../graph/language.js";
 import type { NetworkState } from "../nn/forward.js";
-import { conv, convTranspose, dropout, type NormKind, norm, resizeConv } from "../nn/layers.js";
+import { conv, convTranspose, dropout, type Norm, norm, resizeConv } from "../nn/layers.js";
 
 export interface UnetOptions {
   readonly outputChannels: number;
@@ -9,8 +9,17 @@ export interface UnetOptions {
   readonly filters: number;
   /** How often the image is halved: 8 for unet_256. The image's sides are multiples of 2 to this power. */
   readonly downs: number;
-  readonly norm: NormKind;
+  readonly norm: Norm;
   readonly dropout: boolean;
+  /** Of LeakyReLU. */
+  readonly slope: number;
+  /**
+   * How a level is arranged. `torch`: nothing is normalised at the innermost halving, skips pass a ReLU on their way
+   * up, and dropout leaves the innermost level out. `tf`: as TensorFlow's tutorial, which normalises at the innermost
+   * halving too, activates right after each norm, so that skips are what LeakyReLU gave, and drops out in the innermost
+   * three levels.
+   */
+  readonly style: "torch" | "tf";
   readonly upsample: "deconv" | "resize-conv";
 }
 
@@ -32,29 +41,33 @@ function level(state: NetworkState, x: Tensor, options: UnetOptions, depth: numb
   // Positions inside the level's module: the outermost has no activation in front and no norm after its convolutions.
   const at = (position: number): string => `${prefix}.model.${position}`;
   const [down, downNorm, inside, up, upNorm] = (
-    outermost ? [0, 0, 1, 3, 0] : innermost ? [1, 0, 0, 3, 4] : [1, 2, 3, 5, 6]
+    outermost ? [0, 0, 1, 3, 0] : innermost ? [1, 2, 0, 3, 4] : [1, 2, 3, 5, 6]
   ).map(at) as [string, string, string, string, string];
-  const bias = options.norm === "instance";
+  const bias = options.norm.kind === "instance";
+  const tf = options.style === "tf";
 
   const halved = state.graph.scope(`down${depth}`, () => {
-    const features = conv(state, down, outermost ? x : leakyRelu(x, 0.2), {
+    const features = conv(state, down, outermost || tf ? x : leakyRelu(x, options.slope), {
       out: filtersAt(options, depth),
       kernel: 4,
       stride: 2,
       padding: 1,
       bias,
     });
-    return outermost || innermost ? features : norm(state, downNorm, features, options.norm);
+    const plain = outermost || (innermost && !tf);
+    const normed = plain ? features : norm(state, downNorm, features, options.norm);
+    return tf ? leakyRelu(normed, options.slope) : normed;
   });
   const inner = innermost ? halved : level(state, halved, options, depth + 1, inside);
   return state.graph.scope(`up${depth}`, () => {
     const out = outermost ? options.outputChannels : filtersAt(options, depth - 1);
-    const enlarged = enlarge(state, up, relu(inner), options, { out, bias: outermost || bias });
+    const enlarged = enlarge(state, up, tf ? inner : relu(inner), options, { out, bias: outermost || bias });
     if (outermost) return tanh(enlarged);
     const normed = norm(state, upNorm, enlarged, options.norm);
-    // The reference drops out in the ngf·8 levels between the innermost one and the outer four.
-    const drops = options.dropout && !innermost && depth > 4;
-    return concat([x, drops ? dropout(state, `${prefix}.model.7`, normed) : normed], 1);
+    // PyTorch's drops out in the ngf·8 levels between the innermost one and the outer four.
+    const deep = tf ? depth > options.downs - 3 : !innermost && depth > 4;
+    const kept = options.dropout && deep ? dropout(state, `${prefix}.model.7`, normed) : normed;
+    return concat([x, tf ? relu(kept) : kept], 1);
   });
 }
 

@@ -65,19 +65,25 @@ export function resizeConv(
   return conv(state, name, enlarged, { ...layer, kernel: 3 });
 }
 
-export type NormKind = "batch" | "instance" | "none";
+export type NormKind = "batch" | "instance" | "instance_affine" | "none";
 
-const EPS = 1e-5;
-/** PyTorch's: running = 0.9 · running + 0.1 · batch. */
-const MOMENTUM = 0.1;
+/** A kind of normalisation layer. */
+export interface Norm {
+  readonly kind: NormKind;
+  /** Added to the variance. */
+  readonly eps: number;
+  /** As PyTorch counts it: running = (1 − momentum) · running + momentum · batch. */
+  readonly momentum: number;
+}
 
 /**
- * A normalisation layer with PyTorch's defaults. Instance: per image and channel, without affine parameters or running
- * statistics. Batch: per channel over the batch, affine, with running statistics that evaluation uses.
+ * A normalisation layer. Instance: per image and channel, without affine parameters or running statistics;
+ * instance_affine: the same with a learned scale and shift. Batch: per channel over the batch, affine, with running
+ * statistics that evaluation uses.
  */
-export function norm(state: NetworkState, name: string, x: Tensor, kind: NormKind): Tensor {
+export function norm(state: NetworkState, name: string, x: Tensor, { kind, eps, momentum }: Norm): Tensor {
   if (kind === "none") return x;
-  if (kind === "instance") return normalize(x, [2, 3], EPS).y;
+  if (kind === "instance") return normalize(x, [2, 3], eps).y;
   const channels = x.shape[1]!;
   const perChannel = [1, channels, 1, 1];
   const scale = reshape(state.parameter(`${name}.weight`, [channels], { kind: "scale" }), perChannel);
@@ -85,28 +91,29 @@ export function norm(state: NetworkState, name: string, x: Tensor, kind: NormKin
     state.parameter(`${name}.bias`, [channels], { kind: "constant", value: 0 }),
     perChannel,
   );
+  if (kind === "instance_affine") return add(mul(normalize(x, [2, 3], eps).y, scale), shift);
   const runningMean = state.buffer(`${name}.running_mean`, [channels], 0);
   const runningVariance = state.buffer(`${name}.running_var`, [channels], 1);
   if (state.mode === "eval") {
-    const rstd = reciprocal(sqrt(add(reshape(runningVariance, perChannel), EPS)));
+    const rstd = reciprocal(sqrt(add(reshape(runningVariance, perChannel), eps)));
     const factor = mul(scale, rstd);
     return add(mul(x, factor), sub(shift, mul(reshape(runningMean, perChannel), factor)));
   }
-  const { y, mean, rstd } = normalize(x, [0, 2, 3], EPS);
+  const { y, mean, rstd } = normalize(x, [0, 2, 3], eps);
   const count = x.size / channels;
   const batchMean = stopGradient(reshape(mean, [channels]));
   const inverse = reciprocal(stopGradient(reshape(rstd, [channels])));
-  const variance = sub(mul(inverse, inverse), EPS);
+  const variance = sub(mul(inverse, inverse), eps);
   // Running variance is unbiased; a single value has none, where PyTorch refuses and we keep the biased one.
   const unbiased = mul(variance, count > 1 ? count / (count - 1) : 1);
-  state.updateBuffer(`${name}.running_mean`, follow(runningMean, batchMean));
-  state.updateBuffer(`${name}.running_var`, follow(runningVariance, unbiased));
+  state.updateBuffer(`${name}.running_mean`, follow(runningMean, batchMean, momentum));
+  state.updateBuffer(`${name}.running_var`, follow(runningVariance, unbiased, momentum));
   state.count(`${name}.num_batches_tracked`);
   return add(mul(y, scale), shift);
 }
 
-const follow = (running: Tensor, batch: Tensor): Tensor =>
-  add(mul(running, 1 - MOMENTUM), mul(batch, MOMENTUM));
+const follow = (running: Tensor, batch: Tensor, momentum: number): Tensor =>
+  add(mul(running, 1 - momentum), mul(batch, momentum));
 
 /** Zeroes elements with probability p and scales the rest by 1 / (1 − p); nothing in evaluation. */
 export function dropout(state: NetworkState, name: string, x: Tensor, probability = 0.5): Tensor {

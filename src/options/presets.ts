@@ -2,7 +2,7 @@ import type { DataOptions, ModelName, ModelOptions, Options, PresetName } from "
 
 /** What a preset decides: the model, its losses and optimiser, the data pipeline and the length of the training. */
 export type PresetValues = Omit<ModelOptions & DataOptions, "dataroot" | "phase" | "seed" | "num_threads"> &
-  Pick<Options, "n_epochs" | "n_epochs_decay">;
+  Pick<Options, "n_epochs" | "n_epochs_decay" | "max_steps">;
 
 /** Values that both PyTorch presets share. */
 const torch = {
@@ -15,6 +15,10 @@ const torch = {
   input_nc: 3,
   output_nc: 3,
   upsample: "deconv",
+  norm_eps: 1e-5,
+  norm_momentum: 0.1,
+  leaky_slope: 0.2,
+  net_style: "torch",
   learn_residual: false,
   lambda_gp: 10,
   lambda_D: 0.5,
@@ -28,6 +32,7 @@ const torch = {
   lr_decay_iters: 50,
   direction: "AtoB",
   preprocess: "resize_and_crop",
+  interpolation: "bicubic",
   load_size: 286,
   crop_size: 256,
   no_flip: false,
@@ -36,9 +41,31 @@ const torch = {
   batch_size: 1,
   n_epochs: 100,
   n_epochs_decay: 100,
+  max_steps: 0,
 } as const;
 
-/** The defaults of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix, one complete set per model. */
+/**
+ * Values that both TensorFlow tutorials share: the same U-Net and PatchGAN by Keras' conventions, nearest
+ * neighbours, one rate all along, and no pool.
+ */
+const tensorflow = {
+  ...torch,
+  netG: "unet_256",
+  net_style: "tf",
+  leaky_slope: 0.3,
+  no_dropout: false,
+  gan_mode: "vanilla",
+  update_order: "together",
+  pool_size: 0,
+  adam_eps: 1e-7,
+  interpolation: "nearest",
+  n_epochs_decay: 0,
+} as const;
+
+/**
+ * The defaults of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix (torch-…) and of TensorFlow's tutorials
+ * pix2pix and CycleGAN (tf-…), each a complete set.
+ */
 export const presets: Record<PresetName, PresetValues> = {
   "torch-pix2pix": {
     ...torch,
@@ -64,6 +91,29 @@ export const presets: Record<PresetName, PresetValues> = {
     pool_size: 50,
     dataset_mode: "unaligned",
   },
+  "tf-pix2pix": {
+    ...tensorflow,
+    model: "pix2pix",
+    norm: "batch",
+    norm_eps: 1e-3,
+    norm_momentum: 0.01,
+    lambda_D: 1,
+    lambda_identity: 0,
+    // The tutorial's pairs have the photograph on the left and the input on the right.
+    direction: "BtoA",
+    dataset_mode: "aligned",
+    // As many epochs as the steps need, however few the pairs.
+    n_epochs: 40_000,
+    max_steps: 40_000,
+  },
+  "tf-cyclegan": {
+    ...tensorflow,
+    model: "cycle_gan",
+    norm: "instance_affine",
+    lambda_identity: 0.5,
+    dataset_mode: "unaligned",
+    n_epochs: 200,
+  },
 };
 
 /** The preset that `--model` alone stands for. */
@@ -81,7 +131,6 @@ export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   name: "experiment",
   runs_dir: "runs",
   epoch_count: 1,
-  max_steps: 0,
   continue_train: false,
   epoch: "latest",
   overwrite: false,

@@ -11,7 +11,17 @@ export const networkOptions = {
   n_layers_D: z.int().min(1).max(8).describe("layers of the n_layers discriminator"),
   ngf: z.int().min(1).max(1024).describe("generator filters in the outermost layer"),
   ndf: z.int().min(1).max(1024).describe("discriminator filters in the first layer"),
-  norm: z.enum(["batch", "instance", "none"]).describe("normalisation layer"),
+  norm: z.enum(["batch", "instance", "instance_affine", "none"]).describe("normalisation layer"),
+  norm_eps: z.number().positive().describe("what a normalisation adds to the variance"),
+  norm_momentum: z
+    .number()
+    .positive()
+    .max(1)
+    .describe("how far batch norm's running statistics follow a batch, as PyTorch counts it"),
+  leaky_slope: z.number().min(0).max(1).describe("slope of LeakyReLU below zero"),
+  net_style: z
+    .enum(["torch", "tf"])
+    .describe("arrangement of the U-Net's levels and biases: PyTorch's reference or TensorFlow's tutorial"),
   no_dropout: z.boolean().describe("no dropout in the generator"),
   init_type: z.enum(["normal", "xavier", "kaiming", "orthogonal"]).describe("weight initialisation"),
   init_gain: z.number().positive().describe("scale of normal, xavier and orthogonal initialisation"),
@@ -64,6 +74,9 @@ export const dataOptions = {
   preprocess: z
     .enum(["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"])
     .describe("how images are resized and cropped when loaded"),
+  interpolation: z
+    .enum(["bicubic", "nearest"])
+    .describe("how images are resized; nearest keeps the colours of label maps"),
   load_size: z.int().min(1).max(16384).describe("images are resized to this size"),
   crop_size: z.int().min(1).max(16384).describe("then cropped to this size"),
   no_flip: z.boolean().describe("no random horizontal flips"),
@@ -102,7 +115,7 @@ export const runOptions = {
 export const modelOption = {
   model: z.enum(["pix2pix", "cycle_gan"]).describe("paired (pix2pix) or unpaired (cycle_gan) translation"),
   preset: z
-    .enum(["torch-pix2pix", "torch-cyclegan"])
+    .enum(["torch-pix2pix", "torch-cyclegan", "tf-pix2pix", "tf-cyclegan"])
     .describe("the complete set of defaults; --model picks its own"),
 };
 

@@ -75,6 +75,7 @@ function runOptions(
   return resolveOptions({
     flags: {
       ...{ model, ...discriminatorOptions, ...generatorOptions },
+      ...(generator.net_style === "tf" && { preset: model === "pix2pix" ? "tf-pix2pix" : "tf-cyclegan" }),
       ...{ input_nc: inputChannels, output_nc: outputChannels },
       ...(dropout !== undefined && { no_dropout: !dropout }),
       dataroot: join("datasets", basename(path)),

@@ -1,6 +1,6 @@
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
-import { defaults } from "../options/presets.js";
+import { defaults, presets } from "../options/presets.js";
 import {
   givenOptions,
   type OptionSources,
@@ -140,10 +140,13 @@ async function restore(
 const architecture: readonly OptionName[] = [
   ...(["model", "netG", "netD", "n_layers_D", "ngf", "ndf", "norm", "no_dropout"] as const),
   ...(["input_nc", "output_nc", "upsample", "learn_residual", "pool_size"] as const),
+  "net_style",
 ];
 
 function checkArchitecture(path: string, saved: Options, options: Options): void {
-  const different = architecture.filter((name) => saved[name] !== options[name]);
+  // Checkpoints from before an option came to be have its preset's value.
+  const before = presets[options.preset] as Partial<Options>;
+  const different = architecture.filter((name) => (saved[name] ?? before[name]) !== options[name]);
   if (different.length === 0) return;
   const list = (of: Options) => different.map((name) => `${name} ${of[name]}`).join(", ");
   throw new PixcycleError(

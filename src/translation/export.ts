@@ -52,7 +52,7 @@ export interface ExportedModel {
 export async function exportModel(source: string, options: ExportModelOptions = {}): Promise<ExportedModel> {
   const { network: named, ...finding } = options;
   const found = await readModel(source, { ...finding, ...(named !== undefined && { generator: named }) });
-  const inferred = inferNetwork(found.weights, found.path);
+  const inferred = inferNetwork(found.weights, found.path, found.trained);
   const { architecture } = inferred;
   // A file of any name is looked for as a generator; its content decides.
   const name = architecture.kind === "generator" ? found.generator : found.generator.replace("_G", "_D");

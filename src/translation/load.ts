@@ -59,7 +59,7 @@ export async function loadTranslator(
   options: TranslatorOptions = {},
 ): Promise<Translator> {
   const found = typeof source === "string" ? await readModel(source, options) : givenWeights(source);
-  const { architecture, network, weights } = inferGenerator(found.weights, found.path);
+  const { architecture, network, weights } = inferGenerator(found.weights, found.path, found.trained);
   const { evaluate = false, seed = 0, threads = 0 } = options;
   const trainedWithDropout =
     options.no_dropout === undefined
@@ -95,7 +95,10 @@ function directionOf({ generator, trained }: FoundGenerator): DataOptions["direc
 /** As the reference's test: `load_size` is `crop_size` unless it is given. */
 function preparationFrom(given: Partial<Preparation>, trained: Options | undefined): Preparation {
   const crop_size = given.crop_size ?? trained?.crop_size ?? 256;
-  return { preprocess: given.preprocess ?? "none", crop_size, load_size: given.load_size ?? crop_size };
+  const interpolation = given.interpolation ?? trained?.interpolation;
+  const load_size = given.load_size ?? crop_size;
+  const nearest = interpolation === "nearest" && { interpolation };
+  return { preprocess: given.preprocess ?? "none", crop_size, load_size, ...nearest };
 }
 
 /** The weights of a network of a trained model. */

@@ -8,7 +8,8 @@ import type { Size } from "./padding.js";
 export type ImageSource = Image | string | Uint8Array;
 
 /** How an image is sized before it is translated. */
-export type Preparation = Pick<DataOptions, "preprocess" | "load_size" | "crop_size">;
+export type Preparation = Pick<DataOptions, "preprocess" | "load_size" | "crop_size"> &
+  Partial<Pick<DataOptions, "interpolation">>;
 
 /** @throws PixcycleError E_IMAGE_READ, E_IMAGE_SIZE */
 export async function readImage(source: ImageSource, name: string): Promise<Image> {

@@ -22,7 +22,12 @@ describe("completion", () => {
         .filter((name) => name.startsWith("lambda_"))
         .map((name) => `--${name}`),
     );
-    expect(complete(script, ["pixcycle", "train", "--norm", ""])).toEqual(["batch", "instance", "none"]);
+    expect(complete(script, ["pixcycle", "train", "--norm", ""])).toEqual([
+      "batch",
+      "instance",
+      "instance_affine",
+      "none",
+    ]);
     expect(complete(script, ["pixcycle", "train", "--netG", "unet_2"])).toEqual(["unet_256"]);
   });
 

@@ -47,7 +47,9 @@ describe("help and version", () => {
     );
     for (const name of Object.keys(allOptions)) expect(stdout).toContain(`--${name}`);
     expect(stdout).not.toContain("gpu_ids");
-    expect(stdout.replaceAll(/\s+/g, " ")).toContain("normalisation layer: batch, instance, none");
+    expect(stdout.replaceAll(/\s+/g, " ")).toContain(
+      "normalisation layer: batch, instance, instance_affine, none",
+    );
   });
 
   it("prints the version of package.json", async () => {

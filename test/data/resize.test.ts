@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Image } from "../../src/data/image.js";
-import { resizeBicubic } from "../../src/data/resize.js";
+import { resizeBicubic, resizeNearest } from "../../src/data/resize.js";
 
 interface ResizeCase {
   depth: 8 | 16;
@@ -56,6 +56,37 @@ describe("resizeBicubic", () => {
         expect(resized.data.length).toBe(width * height);
         expect(new Set(resized.data)).toEqual(new Set([value]));
       }),
+    );
+  });
+});
+
+describe("resizeNearest", () => {
+  const row = (...data: number[]): Image => ({
+    ...{ width: data.length, height: 1, channels: 1, depth: 8, data: Uint8Array.from(data) },
+  });
+  const nearest = (image: Image, width: number) => [...resizeNearest(image, width, 1).data];
+
+  it("takes the pixel under each centre, as TensorFlow does", () => {
+    expect(nearest(row(1, 2, 3), 6)).toEqual([1, 1, 2, 2, 3, 3]);
+    expect(nearest(row(1, 2, 3, 4, 5, 6), 3)).toEqual([2, 4, 6]);
+    expect(nearest(row(1, 2, 3, 4, 5, 6, 7), 4)).toEqual([1, 3, 5, 7]);
+    expect(nearest(row(1, 2, 3, 4), 5)).toEqual([1, 2, 3, 3, 4]);
+  });
+
+  it("makes no colour that was not there, of any depth and size", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(0xffff), { minLength: 6, maxLength: 6 }),
+        fc.nat(40),
+        fc.nat(40),
+        (data, w, h) => {
+          const image: Image = { width: 3, height: 2, channels: 1, depth: 16, data: Uint16Array.from(data) };
+          const resized = resizeNearest(image, w + 1, h + 1);
+          expect(resized).toMatchObject({ width: w + 1, height: h + 1, channels: 1, depth: 16 });
+          expect(resized.data).toHaveLength((w + 1) * (h + 1));
+          for (const value of resized.data) expect(data).toContain(value);
+        },
+      ),
     );
   });
 });

@@ -31,6 +31,13 @@ describe("trained numbers of the reference's networks", () => {
     expect(parameterCount(discriminator("net_D", options({ netD, norm }), channels))).toBe(count);
   });
 
+  it("TensorFlow's U-Net and PatchGAN: Keras' counts", () => {
+    const tf = options({ net_style: "tf" });
+    // 54,414,979 and 2,768,641 are trained; Keras' summary adds the running statistics of the norms.
+    expect(parameterCount(generator("net_G", tf, 3, 3))).toBe(54_414_979);
+    expect(parameterCount(discriminator("net_D", tf, 6))).toBe(2_768_641);
+  });
+
   it("n_layers with 3 layers is the basic discriminator", () => {
     const three = discriminator("net_D", options({ netD: "n_layers", n_layers_D: 3 }), 6);
     expect(parameterCount(three)).toBe(2_768_705);

@@ -13,7 +13,7 @@ function stateDict(network: Network): TensorMap {
   return tensors;
 }
 
-const norms = ["batch", "instance", "none"] as const;
+const norms = ["batch", "instance", "instance_affine", "none"] as const;
 const seen = (weights: TensorMap) => inferNetwork(weights, "net.pth").architecture;
 
 function mismatch(weights: TensorMap): string {
@@ -57,6 +57,31 @@ describe("a generator's architecture", () => {
       expect([...stateDict(network).keys()]).toEqual([...weights.keys()]);
       expect([kept, dropped]).toEqual([weights, []]);
     }
+  });
+});
+
+describe("TensorFlow's style", () => {
+  const tf = { netG: "unet_64", ngf: 2, no_dropout: false, upsample: "deconv", net_style: "tf" } as const;
+
+  it.each(["batch", "instance_affine"] as const)("is told by the norm at the bottleneck: %s", (norm) => {
+    const weights = stateDict(generator("net_G", { ...tf, norm }, 3, 3));
+    expect(seen(weights)).toMatchObject({ netG: "unet_64", norm, net_style: "tf" });
+    const torch = stateDict(generator("net_G", { ...tf, norm, net_style: "torch" }, 3, 3));
+    expect(inferNetwork(torch, "net.pth", { net_style: "tf" }).architecture.net_style).toBeUndefined();
+  });
+
+  it("is told by the first bias of a discriminator", () => {
+    const options = { netD: "basic", n_layers_D: 3, ndf: 2, norm: "batch" } as const;
+    expect(seen(stateDict(discriminator("net_D", { ...options, net_style: "tf" }, 6)))).toMatchObject({
+      ...{ ...options, net_style: "tf" },
+    });
+  });
+
+  it("is taken from the training where norms have no parameters, and so are slopes and epsilons", () => {
+    const weights = stateDict(generator("net_G", { ...tf, norm: "none" }, 3, 3));
+    expect(seen(weights).net_style).toBeUndefined();
+    const trained = { net_style: "tf", leaky_slope: 0.3, norm_eps: 1e-3, norm_momentum: 0.01 } as const;
+    expect(inferNetwork(weights, "net.pth", trained).architecture).toMatchObject(trained);
   });
 });
 

@@ -42,13 +42,29 @@ describe("presets", () => {
   });
 
   it("sets every option, each to a value that its own schema accepts", () => {
-    for (const model of ["pix2pix", "cycle_gan"]) {
-      const { options } = resolveOptions({ flags: { model, dataroot: "data" } });
+    for (const preset of allOptions.preset.options) {
+      const { options } = resolveOptions({ flags: { preset, dataroot: "data" } });
       for (const [name, schema] of Object.entries(allOptions)) {
         const value = options[name as keyof typeof options];
         expect(schema.safeParse(value).success, `${name} = ${value}`).toBe(true);
       }
     }
+  });
+
+  it("knows the whole of TensorFlow's tutorials", () => {
+    const shared = {
+      ...{ netG: "unet_256", net_style: "tf", leaky_slope: 0.3, no_dropout: false, gan_mode: "vanilla" },
+      ...{ update_order: "together", pool_size: 0, interpolation: "nearest", load_size: 286, crop_size: 256 },
+      ...{ lr: 0.0002, beta1: 0.5, adam_eps: 1e-7, n_epochs_decay: 0, batch_size: 1 },
+    };
+    expect(resolveOptions({ flags: { preset: "tf-pix2pix" } }).options).toMatchObject({
+      ...{ ...shared, model: "pix2pix", norm: "batch", norm_eps: 1e-3, norm_momentum: 0.01, lambda_D: 1 },
+      ...{ direction: "BtoA", lambda_L1: 100, max_steps: 40_000 },
+    });
+    expect(resolveOptions({ flags: { preset: "tf-cyclegan" } }).options).toMatchObject({
+      ...{ ...shared, model: "cycle_gan", norm: "instance_affine", norm_eps: 1e-5, lambda_D: 0.5 },
+      ...{ lambda_A: 10, lambda_B: 10, lambda_identity: 0.5, n_epochs: 200, max_steps: 0 },
+    });
   });
 
   it("refuses a preset of another model", () => {
@@ -140,7 +156,7 @@ describe("values", () => {
     [{ beta1: "1" }, "--beta1 expects a number at least 0 and below 1, got 1."],
     [{ ngf: "1.5" }, "--ngf expects a whole number from 1 to 1024, got 1.5."],
     [{ print_freq: 0 }, "--print_freq expects a whole number at least 1, got 0."],
-    [{ norm: "layer" }, '--norm expects one of batch, instance, none, got "layer".'],
+    [{ norm: "layer" }, '--norm expects one of batch, instance, instance_affine, none, got "layer".'],
     [{ no_flip: "maybe" }, '--no_flip expects true or false, got "maybe".'],
     [{ name: "../up" }, '--name expects text that matches ^[\\w][\\w.-]*$, got "../up".'],
   ])("refuses %j", (flags, message) => {

@@ -49,6 +49,7 @@ function describeNetwork({
     architecture.kind === "generator"
       ? `${architecture.inputChannels} → ${architecture.outputChannels} channels`
       : `${architecture.n_layers_D} layers, ${architecture.inputChannels} channels`,
+    ...(architecture.net_style === "tf" ? ["TensorFlow style"] : []),
     ...(architecture.kind === "generator" && architecture.dropout === true ? ["dropout"] : []),
     ...(architecture.kind === "generator" && architecture.upsample !== "deconv"
       ? [architecture.upsample]
