@@ -19,6 +19,7 @@ export const PACKAGES = {
   globe: "three-globe@2.45.2",
   twemoji: "@iconify-json/twemoji@1.2.5",
   noto: "@iconify-json/noto@1.2.9",
+  nsfwjs: "nsfwjs@4.3.0",
 };
 
 /** Unpacks into `folder` through a temporary name, so that an interrupted run leaves no half package. */
