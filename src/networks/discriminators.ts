@@ -49,6 +49,32 @@ export function patchGan(
   );
 }
 
+/** "Same" padding of a kernel of 4 at stride 1, as Keras counts it. */
+const SAME_4 = { top: 1, left: 1, bottom: 2, right: 2 };
+
+/**
+ * The discriminator of the VGG16 CycleGAN: x [N, C, H, W] → one logit per patch. Every layer halves the image, and its
+ * norm comes after LeakyReLU; the first has none.
+ */
+export function stridedGan(
+  state: NetworkState,
+  x: Tensor,
+  { filters, layers, slope, norm: kind }: DiscriminatorOptions & { readonly layers: number },
+): Tensor {
+  const { graph } = state;
+  let features = x;
+  for (let n = 0; n < layers; n++) {
+    features = graph.scope(`layer${n + 1}`, () => {
+      const layer = { out: filters * Math.min(2 ** n, 8), kernel: 4, stride: 2, padding: 1, bias: true };
+      const active = leakyRelu(conv(state, `strided.${n}.conv`, features, layer), slope);
+      return n === 0 ? active : norm(state, `strided.${n}.norm`, active, kind);
+    });
+  }
+  return graph.scope("logits", () =>
+    conv(state, "logits", features, { out: 1, kernel: 4, padding: SAME_4, bias: true }),
+  );
+}
+
 /** PixelGAN (Isola et al., 2017): one logit per pixel, from 1×1 convolutions. */
 export function pixelGan(state: NetworkState, x: Tensor, options: DiscriminatorOptions): Tensor {
   const { filters, slope } = options;

@@ -59,6 +59,8 @@ export function inferNetwork(
   const seen = new StateDict(weights, where, trained);
   if (seen.has("model.model.0.weight")) return inferUnet(seen);
   if (seen.has("net.0.weight")) return inferPixelGan(seen);
+  if (seen.has("decoder.0.conv1.weight")) return inferVggUnet(seen);
+  if (seen.has("strided.0.conv.weight")) return inferStridedGan(seen);
   if (seen.has("model.10.conv_block.1.weight")) return inferResnet(seen);
   if (seen.has("model.0.weight")) return inferPatchGan(seen);
   throw seen.unknown("no known network has such tensors");
@@ -128,6 +130,25 @@ function inferPatchGan(seen: StateDict): InferredNetwork<DiscriminatorArchitectu
     ...{ ndf, inputChannels, netD: layers === 3 ? "basic" : "n_layers", n_layers_D: layers },
     norm: seen.norm("model.2", "model.3"),
     ...seen.untold(seen.has("model.0.bias") ? "torch" : "tf"),
+  });
+}
+
+function inferVggUnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
+  const [ngf, inputChannels] = seen.shape("features.0.weight");
+  return generatorOf(seen, {
+    ...{ netG: "vgg16_unet", ngf, inputChannels, upsample: "deconv", dropout: false },
+    ...{ norm: seen.biasedNorm("decoder.0.norm1"), outputChannels: seen.shape("last.weight")[0] },
+    ...seen.untold("torch"),
+  });
+}
+
+function inferStridedGan(seen: StateDict): InferredNetwork<DiscriminatorArchitecture> {
+  let layers = 1;
+  while (seen.isConv(`strided.${layers}.conv.weight`)) layers++;
+  const [ndf, inputChannels] = seen.shape("strided.0.conv.weight");
+  return discriminatorOf(seen, {
+    ...{ netD: "strided", n_layers_D: layers, ndf, inputChannels, norm: seen.biasedNorm("strided.1.norm") },
+    ...seen.untold("torch"),
   });
 }
 
@@ -202,6 +223,12 @@ class StateDict {
       throw this.unknown(`its norm ${norm} has learned scales without running statistics`);
     }
     return this.has(`${conv}.bias`) ? "instance" : "none";
+  }
+
+  /** The norm of a network whose convolutions always have a bias: none at all is taken for an instance norm. */
+  biasedNorm(norm: string): NormKind {
+    if (!this.has(`${norm}.weight`)) return "instance";
+    return this.has(`${norm}.running_mean`) ? "batch" : "instance_affine";
   }
 
   /**

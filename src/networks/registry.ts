@@ -4,9 +4,10 @@ import { type Mode, NetworkState } from "../nn/forward.js";
 import type { Norm } from "../nn/layers.js";
 import type { StateSpec } from "../nn/state.js";
 import type { NetworkOptions } from "../options/schema.js";
-import { patchGan, pixelGan } from "./discriminators.js";
+import { patchGan, pixelGan, stridedGan } from "./discriminators.js";
 import { resnet } from "./resnet.js";
 import { unet } from "./unet.js";
+import { vggUnet } from "./vgg-unet.js";
 
 export type GeneratorName = NetworkOptions["netG"];
 export type DiscriminatorName = NetworkOptions["netD"];
@@ -58,8 +59,11 @@ export const RESNET_BLOCKS = { resnet_6blocks: 6, resnet_9blocks: 9 } as const;
 
 const isUnet = (name: GeneratorName): name is keyof typeof UNET_DOWNS => name in UNET_DOWNS;
 
+const isVgg = (name: GeneratorName): name is "vgg16_unet" => name === "vgg16_unet";
+
 /** What the input's sides of a generator must be multiples of. */
-export const generatorDivisor = (name: GeneratorName): number => (isUnet(name) ? 2 ** UNET_DOWNS[name] : 4);
+export const generatorDivisor = (name: GeneratorName): number =>
+  isUnet(name) ? 2 ** UNET_DOWNS[name] : isVgg(name) ? 32 : 4;
 
 /** A generator by its option names, mapping `inputChannels` to `outputChannels`. */
 export function generator(
@@ -71,13 +75,15 @@ export function generator(
   const { netG, upsample } = options;
   const { norm, slope, style } = conventions(options);
   const shared = { outputChannels, filters: options.ngf, norm, dropout: !options.no_dropout, upsample };
-  const translate = isUnet(netG)
-    ? (state: NetworkState, x: Tensor) => unet(state, x, { ...shared, slope, style, downs: UNET_DOWNS[netG] })
-    : (state: NetworkState, x: Tensor) => resnet(state, x, { ...shared, blocks: RESNET_BLOCKS[netG] });
+  const translate: Network["forward"] = isVgg(netG)
+    ? (state, x) => vggUnet(state, x, shared)
+    : isUnet(netG)
+      ? (state, x) => unet(state, x, { ...shared, slope, style, downs: UNET_DOWNS[netG] })
+      : (state, x) => resnet(state, x, { ...shared, blocks: RESNET_BLOCKS[netG] });
   const forward = options.learn_residual === true ? residual(translate, outputChannels) : translate;
   const divisor = generatorDivisor(netG);
   // A ResNet mirrors 3 pixels at full size and 1 at a quarter of it.
-  return { name, inputChannels, divisor, minimumSize: isUnet(netG) ? divisor : 8, forward };
+  return { name, inputChannels, divisor, minimumSize: Math.max(divisor, 8), forward };
 }
 
 /** The name of the weight that tells a residual generator from others. */
@@ -109,6 +115,11 @@ export function discriminator(name: string, options: DiscriminatorOptions, input
       minimumSize: 1,
       forward: (state, x) => pixelGan(state, x, shared),
     };
+  }
+  if (options.netD === "strided") {
+    const layers = options.n_layers_D;
+    const forward: Network["forward"] = (state, x) => stridedGan(state, x, { ...shared, layers });
+    return { name, inputChannels, divisor: 1, minimumSize: 2 ** (layers + 1), forward };
   }
   const layers = options.netD === "basic" ? 3 : options.n_layers_D;
   return {

@@ -14,6 +14,7 @@ import {
   sub,
   upsampleNearest,
 } from "../graph/language.js";
+import type { Padding2d } from "../graph/ops.js";
 import type { NetworkState } from "./forward.js";
 
 /** Layers as functions of tensors. `name` is the layer's prefix in the state dict. */
@@ -22,8 +23,8 @@ export interface ConvLayer {
   readonly out: number;
   readonly kernel: number;
   readonly stride?: number;
-  /** Zeros on all four sides. */
-  readonly padding?: number;
+  /** Zeros on all four sides, or on each. */
+  readonly padding?: number | Padding2d;
   readonly bias: boolean;
 }
 
@@ -34,7 +35,8 @@ const bias = (state: NetworkState, name: string, { out, bias: wanted }: ConvLaye
 export function conv(state: NetworkState, name: string, x: Tensor, layer: ConvLayer): Tensor {
   const { out, kernel, stride = 1, padding = 0 } = layer;
   const weight = state.parameter(`${name}.weight`, [out, x.shape[1]!, kernel, kernel], { kind: "weight" });
-  return conv2d(x, weight, { stride, padding: evenPadding(padding), bias: bias(state, name, layer) });
+  const around = typeof padding === "number" ? evenPadding(padding) : padding;
+  return conv2d(x, weight, { stride, padding: around, bias: bias(state, name, layer) });
 }
 
 /** `torch.nn.ConvTranspose2d`: x [N, C, H, W] → [N, out, H′, W′]. */
@@ -42,7 +44,7 @@ export function convTranspose(
   state: NetworkState,
   name: string,
   x: Tensor,
-  layer: ConvLayer & { readonly outputPadding?: number },
+  layer: ConvLayer & { readonly padding?: number; readonly outputPadding?: number },
 ): Tensor {
   const { out, kernel, stride = 1, padding = 0, outputPadding = 0 } = layer;
   const weight = state.parameter(`${name}.weight`, [x.shape[1]!, out, kernel, kernel], { kind: "weight" });

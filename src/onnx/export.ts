@@ -32,6 +32,7 @@ const ANY_SIZE: ReadonlySet<OpName> = new Set<OpName>([
   ...(["neg", "exp", "log", "sqrt", "reciprocal", "abs", "sign", "tanh", "sigmoid", "softplus"] as const),
   ...(["relu", "leakyRelu", "stopGradient", "add", "sub", "mul", "div"] as const),
   ...(["reflectPad", "concat", "upsampleNearest", "conv2d", "convTranspose2d"] as const),
+  ...(["greater", "select"] as const),
 ]);
 
 /**
@@ -84,12 +85,23 @@ class Exporter {
     const probability = this.options.masks.get(mask);
     if (probability !== undefined) return this.dropout(this.images.get(x!)!, probability);
     if (node.op === "normalize") return this.normalize(this.images.get(x!)!, node.attributes, x!.shape);
+    if (node.op === "slice" && node.attributes.ends.every((end, axis) => end === x!.shape[axis]))
+      return this.sliceToEnd(this.images.get(x!)!, node.attributes);
     const sized = node.op === "convTranspose2d" && node.attributes.stride === 1;
     if (!ANY_SIZE.has(node.op) || sized) {
       throw new PixcycleError("E_GRAPH", `${node.op} in ${node.scope} cannot be exported for any size.`);
     }
     const names = node.inputs.map((tensor) => this.images.get(tensor) ?? this.constant(tensor));
     return lowerNode(this.emitter, node, names)[0]!;
+  }
+
+  /** A slice up to the end of every axis, wherever that is. */
+  private sliceToEnd(x: string, { starts, steps }: OpAttributes["slice"]): string {
+    const e = this.emitter;
+    const axes = starts.flatMap((start, axis) => (start === 0 && steps[axis] === 1 ? [] : [axis]));
+    const pick = (values: readonly number[]): string => e.ints(axes.map((axis) => values[axis]!));
+    const ends = e.ints(axes.map(() => 2 ** 31 - 1));
+    return e.one("Slice", [x, pick(starts), ends, e.ints(axes), pick(steps)]);
   }
 
   /**

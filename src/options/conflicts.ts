@@ -52,7 +52,7 @@ function checkModel(options: Options): void {
 /** The number that image sides must be a multiple of for a generator: 2^downsamplings. */
 export function generatorDivisor(netG: Options["netG"]): number {
   const unet = /^unet_(\d+)$/.exec(netG);
-  return unet === null ? 4 : Number(unet[1]);
+  return unet === null ? (netG === "vgg16_unet" ? 32 : 4) : Number(unet[1]);
 }
 
 function checkSizes(options: Options): void {

@@ -64,7 +64,7 @@ const tensorflow = {
 
 /**
  * The defaults of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix (torch-…) and of TensorFlow's tutorials
- * pix2pix and CycleGAN (tf-…), each a complete set.
+ * pix2pix and CycleGAN (tf-…), and of a CycleGAN on VGG16 (vgg-…), each a complete set.
  */
 export const presets: Record<PresetName, PresetValues> = {
   "torch-pix2pix": {
@@ -114,6 +114,24 @@ export const presets: Record<PresetName, PresetValues> = {
     dataset_mode: "unaligned",
     n_epochs: 200,
   },
+  "vgg-cyclegan": {
+    ...torch,
+    model: "cycle_gan",
+    netG: "vgg16_unet",
+    netD: "strided",
+    n_layers_D: 4,
+    norm: "instance_affine",
+    norm_eps: 1e-3,
+    no_dropout: true,
+    gan_mode: "lsgan",
+    update_order: "together",
+    lambda_identity: 0.1,
+    pool_size: 0,
+    adam_eps: 1e-7,
+    dataset_mode: "unaligned",
+    n_epochs: 200,
+    n_epochs_decay: 0,
+  },
 };
 
 /** The preset that `--model` alone stands for. */
@@ -131,6 +149,7 @@ export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   name: "experiment",
   runs_dir: "runs",
   epoch_count: 1,
+  vgg_weights: "",
   continue_train: false,
   epoch: "latest",
   overwrite: false,

@@ -6,9 +6,11 @@ import { z } from "zod";
  * the command line accepts them with `_` or `-`.
  */
 export const networkOptions = {
-  netG: z.enum(["resnet_9blocks", "resnet_6blocks", "unet_256", "unet_128", "unet_64"]).describe("generator"),
-  netD: z.enum(["basic", "n_layers", "pixel"]).describe("discriminator"),
-  n_layers_D: z.int().min(1).max(8).describe("layers of the n_layers discriminator"),
+  netG: z
+    .enum(["resnet_9blocks", "resnet_6blocks", "unet_256", "unet_128", "unet_64", "vgg16_unet"])
+    .describe("generator"),
+  netD: z.enum(["basic", "n_layers", "pixel", "strided"]).describe("discriminator"),
+  n_layers_D: z.int().min(1).max(8).describe("layers of the n_layers and the strided discriminator"),
   ngf: z.int().min(1).max(1024).describe("generator filters in the outermost layer"),
   ndf: z.int().min(1).max(1024).describe("discriminator filters in the first layer"),
   norm: z.enum(["batch", "instance", "instance_affine", "none"]).describe("normalisation layer"),
@@ -96,6 +98,9 @@ export const runOptions = {
   n_epochs: z.int().min(0).describe("epochs at the initial learning rate"),
   n_epochs_decay: z.int().min(0).describe("epochs in which the linear policy brings the rate to zero"),
   epoch_count: z.int().min(1).describe("number of the first epoch; a continued run knows its own"),
+  vgg_weights: z
+    .string()
+    .describe("torchvision's VGG16 weights (.pth or .safetensors) to start vgg16_unet from, or none"),
   max_steps: z.int().min(0).describe("stop after this many steps; 0 trains all epochs"),
   continue_train: z.boolean().describe("continue the run of this name from its newest checkpoint"),
   epoch: z
@@ -115,7 +120,7 @@ export const runOptions = {
 export const modelOption = {
   model: z.enum(["pix2pix", "cycle_gan"]).describe("paired (pix2pix) or unpaired (cycle_gan) translation"),
   preset: z
-    .enum(["torch-pix2pix", "torch-cyclegan", "tf-pix2pix", "tf-cyclegan"])
+    .enum(["torch-pix2pix", "torch-cyclegan", "tf-pix2pix", "tf-cyclegan", "vgg-cyclegan"])
     .describe("the complete set of defaults; --model picks its own"),
 };
 

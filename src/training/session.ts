@@ -13,6 +13,7 @@ import { loadCheckpoint } from "./checkpoint.js";
 import type { TrainHooks } from "./hooks.js";
 import { checkMemory, describeMemory, type MemoryEstimate } from "./memory.js";
 import { continuePosition, startPosition, type TrainingPosition } from "./position.js";
+import { loadPretrained } from "./pretrained.js";
 import {
   beginRun,
   checkRunFolder,
@@ -104,7 +105,10 @@ async function startOrContinue(
   hooks: TrainHooks | undefined,
 ): Promise<TrainingPosition> {
   const saved = options.continue_train ? await restore(folder, options, runner, hooks) : undefined;
-  if (saved === undefined) return startPosition(options, batchesPerEpoch);
+  if (saved === undefined) {
+    await loadPretrained(options, runner);
+    return startPosition(options, batchesPerEpoch);
+  }
   const start = continuePosition(saved, options, batchesPerEpoch);
   if (saved.batch > 0 && start.batch === 0) {
     hooks?.onNotice?.(`the number of batches changed: epoch ${start.epoch} begins again`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { discriminator, generator, parameterCount } from "../../src/networks/registry.js";
+import { describeNetwork, discriminator, generator, parameterCount } from "../../src/networks/registry.js";
 import { presets } from "../../src/options/presets.js";
 import type { NetworkOptions } from "../../src/options/schema.js";
 
@@ -29,6 +29,15 @@ describe("trained numbers of the reference's networks", () => {
     ["pixel", "batch", 6, 9_024],
   ] as const)("%s discriminator with %s norm on %i channels: %i", (netD, norm, channels, count) => {
     expect(parameterCount(discriminator("net_D", options({ netD, norm }), channels))).toBe(count);
+  });
+
+  it("VGG16's encoder has the 14,714,688 of torchvision's features", () => {
+    const vgg = options({ netG: "vgg16_unet", norm: "instance_affine" });
+    const encoder = describeNetwork(generator("net_G", vgg, 3, 3)).filter(({ name }) =>
+      name.startsWith("features."),
+    );
+    const sizes = encoder.map(({ shape }) => shape.reduce((product, extent) => product * extent, 1));
+    expect(sizes.reduce((a, b) => a + b)).toBe(14_714_688);
   });
 
   it("TensorFlow's U-Net and PatchGAN: Keras' counts", () => {

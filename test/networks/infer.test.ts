@@ -85,6 +85,20 @@ describe("TensorFlow's style", () => {
   });
 });
 
+describe("the CycleGAN on VGG16", () => {
+  it.each(["batch", "instance", "instance_affine"] as const)("with norm %s", (norm) => {
+    const netG = { netG: "vgg16_unet", ngf: 2, norm, upsample: "deconv" } as const;
+    const G = generator("net_G", { ...netG, no_dropout: true }, 3, 4);
+    expect(seen(stateDict(G))).toEqual({
+      ...{ kind: "generator", ...netG, inputChannels: 3, outputChannels: 4, dropout: false },
+    });
+    const netD = { netD: "strided", n_layers_D: 4, ndf: 2, norm } as const;
+    expect(seen(stateDict(discriminator("net_D", netD, 3)))).toEqual({
+      ...{ kind: "discriminator", ...netD, inputChannels: 3 },
+    });
+  });
+});
+
 describe("a discriminator's architecture", () => {
   const cases = norms.flatMap((norm) => [
     { netD: "pixel" as const, n_layers_D: 3, norm },

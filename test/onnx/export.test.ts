@@ -52,8 +52,8 @@ function withWeights(network: Network): ExportedNetwork {
 }
 
 const made = (
-  netG: "resnet_6blocks" | "resnet_9blocks" | "unet_64" | "unet_128" | "unet_256",
-  norm: "batch" | "instance" | "none",
+  netG: "resnet_6blocks" | "resnet_9blocks" | "unet_64" | "unet_128" | "unet_256" | "vgg16_unet",
+  norm: "batch" | "instance" | "instance_affine" | "none",
   upsample: "deconv" | "resize-conv" = "deconv",
   dropout = false,
   channels: readonly [number, number] = [3, 3],
@@ -67,7 +67,11 @@ interface Case {
   readonly mode: Mode;
 }
 
-const cases: Case[] = [];
+const cases: Case[] = [
+  { netG: "vgg16_unet", norm: "instance_affine", upsample: "deconv", mode: "train" },
+  { netG: "vgg16_unet", norm: "batch", upsample: "deconv", mode: "eval" },
+  { netG: "unet_64", norm: "instance_affine", upsample: "deconv", mode: "train" },
+];
 for (const netG of ["resnet_6blocks", "unet_64"] as const) {
   for (const norm of ["batch", "instance", "none"] as const) {
     for (const upsample of ["deconv", "resize-conv"] as const) {
