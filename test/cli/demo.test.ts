@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type BuiltinIcon, loadBuiltin } from "../../src/data/builtin.js";
@@ -70,16 +70,13 @@ describe("pixcycle demo", () => {
     expect(results[1]!.stdout).toContain("32 translated");
     expect(results[2]!.stdout).toContain(`trained ${2 * STEPS} steps`);
     const metrics = await readFile(join(cwd, "runs", "demo", "metrics.jsonl"), "utf8");
-    expect(metrics.trim().split("\n").length).toBe(2 * STEPS + 1);
+    expect(metrics.trim().split("\n").length).toBe(2 * STEPS);
     expect(results[3]!.stdout).toContain("residual");
   }, 60_000);
 
   it("takes a new name where there is an earlier demo, and fits the steps to the time", async () => {
     const before = await readFile(join(cwd, "runs", "demo", "grid.png"));
-    const { status, stdout, stderr } = await runCli(
-      ["demo", "--model", "cycle_gan", "--time", "1.5", "--json"],
-      { cwd },
-    );
+    const { status, stdout, stderr } = await runCli(["demo", "--time", "1.5", "--json"], { cwd });
     expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
     const report = JSON.parse(stdout) as { run: string; step: number; grid: string; scores: object };
     expect(report.run).toBe(join("runs", "demo-2"));
@@ -87,6 +84,21 @@ describe("pixcycle demo", () => {
     expect(Object.values(report.scores)[0]).toMatchObject({ ssim: expect.closeTo(0.7288, 4) });
     expect((await decodeImage(join(cwd, report.grid))).channels).toBe(3);
     expect(await readFile(join(cwd, "runs", "demo", "grid.png"))).toEqual(before);
+  }, 60_000);
+
+  it("has an unpaired form, that sees no icon on both sides", async () => {
+    const { status, stdout, stderr } = await runCli(
+      ["demo", "--model", "cycle_gan", "--max_steps", "2", "--name", "unpaired", "--json"],
+      { cwd },
+    );
+    expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
+    const { run, step } = JSON.parse(stdout) as { run: string; step: number };
+    expect(step).toBe(2);
+    const [A, B] = await Promise.all(
+      ["trainA", "trainB"].map((side) => readdir(join(cwd, run, "data", side))),
+    );
+    expect([A!.length, B!.length]).toEqual([112, 112]);
+    expect(A!.filter((name) => B!.includes(name))).toEqual([]);
   }, 60_000);
 
   it("says how to go on when it is interrupted", async () => {
