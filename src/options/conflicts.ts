@@ -11,6 +11,9 @@ export function checkConflicts(options: Options): void {
   if (options.continue_train && options.overwrite) {
     conflict("--continue_train and --overwrite contradict each other.", "Give one of them.");
   }
+  if (options.early_stop > 0 && options.val_freq === 0) {
+    conflict("--early_stop counts validations, and there are none.", "Give --val_freq, too.");
+  }
   if (options.lr_policy === "cosine" && options.n_epochs === 0) {
     conflict(
       "lr_policy cosine needs n_epochs above 0: it is the length of its half wave.",

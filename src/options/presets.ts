@@ -155,6 +155,8 @@ export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   overwrite: false,
   save_epoch_freq: 5,
   save_latest_freq: 5000,
+  val_freq: 0,
+  early_stop: 0,
   print_freq: 100,
   display_freq: 400,
   device: "auto",

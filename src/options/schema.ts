@@ -105,11 +105,13 @@ export const runOptions = {
   continue_train: z.boolean().describe("continue the run of this name from its newest checkpoint"),
   epoch: z
     .string()
-    .regex(/^(latest|\d+|step-\d+)$/)
-    .describe("checkpoint to continue from: latest, an epoch, or step-N"),
+    .regex(/^(latest|best|\d+|step-\d+)$/)
+    .describe("checkpoint to continue from: latest, best, an epoch, or step-N"),
   overwrite: z.boolean().describe("delete an earlier run of this name"),
   save_epoch_freq: z.int().min(1).describe("epochs between two checkpoints that are kept"),
   save_latest_freq: z.int().min(1).describe("steps between two checkpoints of which the last two are kept"),
+  val_freq: z.int().min(0).describe("epochs between two validations, on val or test; 0 for none"),
+  early_stop: z.int().min(0).describe("stop after this many validations without a better one; 0 never does"),
   print_freq: z.int().min(1).describe("steps between two progress lines"),
   display_freq: z.int().min(1).describe("steps between two sample grids"),
   device: z.enum(["auto", "cpu"]).describe("where the model runs"),

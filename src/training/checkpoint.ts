@@ -199,16 +199,17 @@ export async function wholeCheckpoints(folder: string): Promise<string[]> {
 
 /**
  * Removes the passing checkpoints before `path` but for the newest ones, so that two remain with it.
- * Kept checkpoints, damaged ones and those of later steps (from before the training was taken back) stay.
+ * Kept checkpoints, damaged ones and those of later steps (from before the training was taken back) stay, and so does
+ * that of the step `best`.
  */
-export async function pruneCheckpoints(path: string): Promise<void> {
+export async function pruneCheckpoints(path: string, best?: number): Promise<void> {
   const folder = join(path, "..");
   const step = checkpointStep(basename(path))!;
   const passing: string[] = [];
   for (const name of await listCheckpoints(folder)) {
     if (checkpointStep(name)! > step) break;
     const record = await readRecord(join(folder, name)).catch(() => undefined);
-    if (record?.kept === false) passing.push(name);
+    if (record?.kept === false && checkpointStep(name) !== best) passing.push(name);
   }
   for (const name of passing.slice(0, -PASSING_CHECKPOINTS)) {
     await rm(join(folder, name), { recursive: true, force: true });

@@ -32,8 +32,10 @@ export interface EpochEvent {
   readonly step: number;
   /** The rate of the next epoch. */
   readonly learningRate: number;
-  /** Mean distance to the truth on the validation images, where the schedule asks for it. */
+  /** Mean distance to the truth on the validation images, where it was measured. */
   readonly validation?: number;
+  /** Whether that is the lowest so far. */
+  readonly best?: boolean;
 }
 
 /** Told to `onSample`: an image of inputs and outputs was written. */
@@ -58,6 +60,6 @@ export interface TrainHooks {
   onEpochEnd?(event: EpochEvent): void;
   onSample?(event: SampleEvent): void;
   onCheckpoint?(event: CheckpointEvent): void;
-  /** A line for the person: a warning, the memory estimate, what was found on resuming. */
+  /** A line for the person: a warning, the memory estimate, what was found on resuming, a diagnosis. */
   onNotice?(line: string): void;
 }

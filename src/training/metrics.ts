@@ -13,6 +13,8 @@ export interface MetricsRecord {
   readonly data_seconds?: number;
   /** The validation metric of an ended epoch. */
   readonly validation?: number;
+  /** A line for the person: a diagnosis, or that the training was taken back. */
+  readonly notice?: string;
 }
 
 /** The log of a run: one JSON object a line, in order of steps. */

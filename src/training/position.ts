@@ -12,6 +12,43 @@ export interface TrainingPosition {
   /** Steps trained in all. */
   readonly step: number;
   readonly schedule: ScheduleState;
+  /** Set once the training was taken back after a loss that was not a number. */
+  readonly recovery?: Recovery;
+  /** Set by the first validation. */
+  readonly validation?: ValidationState;
+}
+
+/** How a training was taken back. */
+export interface Recovery {
+  /** The step whose loss was not a number, and the step that the training went back to. */
+  readonly failedStep: number;
+  readonly fromStep: number;
+  /** What the schedule's rate is multiplied with from there on. */
+  readonly rateFactor: number;
+}
+
+/** What the validations so far have shown. */
+export interface ValidationState {
+  /** The lowest distance, and the step it was measured at: that of the best checkpoint. */
+  readonly best: number;
+  readonly bestStep: number;
+  /** Validations since then. */
+  readonly worse: number;
+}
+
+/** The state after one more validation. */
+export function addValidation(
+  before: ValidationState | undefined,
+  step: number,
+  distance: number,
+): ValidationState {
+  const better = before === undefined || distance < before.best;
+  return better ? { best: distance, bestStep: step, worse: 0 } : { ...before, worse: before.worse + 1 };
+}
+
+/** Whether `early_stop` validations in a row were no better. */
+export function stopsEarly({ validation }: TrainingPosition, { early_stop }: Options): boolean {
+  return early_stop > 0 && validation !== undefined && validation.worse >= early_stop;
 }
 
 /** The position before the first step. */
@@ -41,7 +78,7 @@ export function lastEpoch(options: Options): number {
 /** Whether nothing is left to train. */
 export function isFinished(position: TrainingPosition, options: Options): boolean {
   const enough = options.max_steps > 0 && position.step >= options.max_steps;
-  return enough || position.epoch > lastEpoch(options);
+  return enough || stopsEarly(position, options) || position.epoch > lastEpoch(options);
 }
 
 /** Steps that are left from a position to the end of the training. */

@@ -59,7 +59,8 @@ export function progressHooks(sink: ProgressSink, printEvery: number): TrainHook
     onEpochEnd(event) {
       closeLine();
       if (event.validation !== undefined) {
-        printLine(`epoch ${event.epoch}: validation ${significant(event.validation)}`);
+        const best = event.best === true ? ", the best so far" : "";
+        printLine(`epoch ${event.epoch}: validation ${significant(event.validation)}${best}`);
       }
     },
     onSample: ({ path }) => printLine(`wrote ${path}`),

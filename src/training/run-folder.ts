@@ -16,6 +16,8 @@ export interface RunFolder {
   readonly checkpoints: string;
   /** A text file with the name of the newest checkpoint. */
   readonly latest: string;
+  /** Likewise of the checkpoint with the lowest validation distance; there only after a validation. */
+  readonly best: string;
 }
 
 /** What the names of TensorBoard's files begin with. */
@@ -31,6 +33,7 @@ export function runFolder({ runs_dir, name }: Pick<Options, "runs_dir" | "name">
     samples: join(path, "samples"),
     checkpoints: join(path, "checkpoints"),
     latest: join(path, "latest"),
+    best: join(path, "best"),
   };
 }
 
@@ -70,6 +73,7 @@ export async function beginRun(folder: RunFolder, resolved: ResolvedOptions): Pr
     for (const path of [
       ...events,
       folder.latest,
+      folder.best,
       folder.checkpoints,
       folder.samples,
       folder.metrics,
@@ -121,7 +125,7 @@ async function hasCheckpoints(folder: RunFolder): Promise<boolean> {
 }
 
 /**
- * The path of the checkpoint that `--epoch` means: `latest`, `step-N`, or the number of an ended epoch.
+ * The path of the checkpoint that `--epoch` means: `latest`, `best`, `step-N`, or the number of an ended epoch.
  * Undefined if the run has none yet and the latest is asked for.
  * @throws PixcycleError E_CHECKPOINT_MISSING, naming those that there are
  */
@@ -133,6 +137,11 @@ export async function findCheckpoint(folder: RunFolder, epoch: string): Promise<
     if (name === undefined) return undefined;
     if (names.includes(name)) return join(folder.checkpoints, name);
     throw missing(`${folder.latest} names ${name}, which is not there`, names);
+  }
+  if (epoch === "best") {
+    const name = (await readFile(folder.best, "utf8").catch(() => "")).trim();
+    if (names.includes(name)) return join(folder.checkpoints, name);
+    throw missing(`${folder.path} has no best checkpoint: --val_freq makes one`, names);
   }
   const found = epoch.startsWith("step-")
     ? names.find((name) => name === checkpointName(Number(epoch.slice("step-".length))))
@@ -169,6 +178,11 @@ export async function withAlternatives(error: PixcycleError, folder: RunFolder):
       ? "The run has no whole checkpoint: train it again with --overwrite."
       : `Whole: ${whole.join(", ")}. Continue with --continue_train --epoch ${newest}.`;
   return new PixcycleError(error.code, error.message, { hint, cause: error });
+}
+
+/** Records which checkpoint is the best. */
+export async function writeBest(folder: RunFolder, step: number): Promise<void> {
+  await writeFileAtomic(folder.best, `${checkpointName(step)}\n`);
 }
 
 /** Records which checkpoint is the newest. */

@@ -44,6 +44,11 @@ export class RunLog {
     await this.events.scalars(step, { validation });
   }
 
+  /** Notes a diagnosis, or that the training was taken back. */
+  async notice(step: number, epoch: number, notice: string): Promise<void> {
+    await this.metrics.append({ step, epoch, notice });
+  }
+
   /** Shows a sample grid, a PNG file, in TensorBoard. */
   async sample(step: number, path: string): Promise<void> {
     const encoded = await readFile(path);

@@ -79,8 +79,8 @@ export async function runSession(
     const runner = await services.createRunner(options);
     try {
       const start = await startOrContinue(folder, options, runner, data, hooks);
-      const validate =
-        options.lr_policy === "plateau" ? { validate: await services.openValidation(options, runner) } : {};
+      const measured = options.lr_policy === "plateau" || options.val_freq > 0;
+      const validate = measured ? { validate: await services.openValidation(options, runner) } : {};
       await beginRun(folder, resolved);
       return await runTraining({
         ...{ options, runner, data, folder, start, ...validate },

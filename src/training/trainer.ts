@@ -3,9 +3,18 @@ import type { FloatTensor } from "../formats/tensor.js";
 import type { Options } from "../options/schema.js";
 import type { Batch, ModelRunner } from "../runtime/runner.js";
 import { pruneCheckpoints, saveCheckpoint } from "./checkpoint.js";
+import { Diagnosis } from "./diagnosis.js";
+import { badLoss, lastGoodState, RECOVERY_RATE } from "./guard.js";
 import type { TrainHooks } from "./hooks.js";
-import { isFinished, lastEpoch, stepsLeft, type TrainingPosition } from "./position.js";
-import { type RunFolder, writeLatest } from "./run-folder.js";
+import {
+  addValidation,
+  isFinished,
+  lastEpoch,
+  stepsLeft,
+  stopsEarly,
+  type TrainingPosition,
+} from "./position.js";
+import { type RunFolder, writeBest, writeLatest } from "./run-folder.js";
 import { RunLog } from "./run-log.js";
 import { endEpoch } from "./schedule.js";
 
@@ -31,7 +40,7 @@ export interface TrainerParts {
   readonly hooks?: TrainHooks;
   /** When aborted, the step in progress is finished and saved, and the training returns. */
   readonly signal?: AbortSignal;
-  /** A distance to the truth on images that are not trained on, for the plateau schedule. */
+  /** A distance to the truth on images that are not trained on: for the plateau schedule and `val_freq`. */
   readonly validate?: () => Promise<number>;
   /** Writes a step's images (by the reference's names, the real ones too), returns the path. */
   readonly writeSample?: (step: number, images: Readonly<Record<string, FloatTensor>>) => Promise<string>;
@@ -50,14 +59,15 @@ export interface TrainingResult {
 /**
  * Trains from a position to the end of the last epoch or `max_steps`, writing metrics, samples and checkpoints.
  * Interrupted at any step and continued, it reaches the same state as without the interruption.
- * @throws PixcycleError E_DIVERGED if a loss is not a number, E_FILE_WRITE; earlier checkpoints stay whole
+ * When a loss is not a number, it goes back to the last good checkpoint, once, and on at half the rate.
+ * @throws PixcycleError E_DIVERGED the second time, or without a checkpoint; E_FILE_WRITE; earlier checkpoints stay whole
  */
 export async function runTraining(parts: TrainerParts): Promise<TrainingResult> {
-  const log = await RunLog.open(parts.folder, parts.start.step);
+  const trainer = new Trainer(parts, await RunLog.open(parts.folder, parts.start.step));
   try {
-    return await new Trainer(parts, log).run();
+    return await trainer.run();
   } finally {
-    await log.close();
+    await trainer.close();
   }
 }
 
@@ -66,13 +76,19 @@ class Trainer {
   private losses: Readonly<Record<string, number>> = {};
   private savedStep: number;
   private checkpoint: string | undefined;
+  private readonly diagnosis: Diagnosis;
 
   constructor(
     private readonly parts: TrainerParts,
-    private readonly log: RunLog,
+    private log: RunLog,
   ) {
     this.position = parts.start;
     this.savedStep = parts.start.step;
+    this.diagnosis = new Diagnosis(parts.options);
+  }
+
+  close(): Promise<void> {
+    return this.log.close();
   }
 
   async run(): Promise<TrainingResult> {
@@ -86,6 +102,12 @@ class Trainer {
     });
     while (!this.isOver()) await this.trainEpoch();
     const finished = isFinished(this.position, options);
+    if (stopsEarly(this.position, options)) {
+      const { best, bestStep, worse } = this.position.validation!;
+      hooks?.onNotice?.(
+        `stopped early: ${worse} validations were no better than ${best.toPrecision(3)} of step ${bestStep} (--epoch best)`,
+      );
+    }
     if (this.savedStep < this.position.step) await this.save(finished);
     return { position: this.position, finished, checkpoint: this.checkpoint, losses: this.losses };
   }
@@ -99,8 +121,8 @@ class Trainer {
     let asked = performance.now();
     for await (const batch of this.loaded(epoch)) {
       if (this.isOver()) return;
-      await this.trainStep(batch, (performance.now() - asked) / 1000);
-      if (this.position.epoch !== epoch || this.isOver()) return;
+      const wentOn = await this.trainStep(batch, (performance.now() - asked) / 1000);
+      if (!wentOn || this.position.epoch !== epoch || this.isOver()) return;
       asked = performance.now();
     }
     if (this.position.step === step && !this.isOver()) {
@@ -125,17 +147,22 @@ class Trainer {
     }
   }
 
-  private async trainStep(batch: Batch, dataSeconds: number): Promise<void> {
+  /** @returns false if it went back to a checkpoint instead */
+  private async trainStep(batch: Batch, dataSeconds: number): Promise<boolean> {
     const { options, runner, hooks } = this.parts;
-    const { epoch } = this.position;
-    const { learningRate } = this.position.schedule;
+    const { epoch, schedule, recovery } = this.position;
+    const learningRate = schedule.learningRate * (recovery?.rateFactor ?? 1);
     const step = this.position.step + 1;
     const visuals = this.parts.writeSample !== undefined && step % options.display_freq === 0;
 
     const began = performance.now();
     const result = await runner.step(batch, { learningRate, visuals });
     const seconds = (performance.now() - began) / 1000;
-    this.checkLosses(step, result.losses);
+    const bad = badLoss(result.losses);
+    if (bad !== undefined) {
+      await this.goBack(`The loss ${bad.name} became ${bad.value} at step ${step}.`, step);
+      return false;
+    }
     this.losses = result.losses;
     this.position = { ...this.position, step, batch: this.position.batch + 1 };
 
@@ -146,33 +173,74 @@ class Trainer {
     hooks?.onStep?.({ step, epoch, batch: trained, learningRate, losses, images, seconds, dataSeconds });
     if (visuals) {
       const { real_A, real_B } = batch;
-      const path = await this.parts.writeSample!(step, { real_A, real_B, ...result.visuals });
+      const shown = { real_A, real_B, ...result.visuals };
+      const path = await this.parts.writeSample!(step, shown);
       await this.log.sample(step, path);
       hooks?.onSample?.({ step, path });
+      await this.tell(this.diagnosis.sample(step, shown));
     }
+    await this.tell(this.diagnosis.step(losses));
     const epochEnded = this.position.batch >= this.position.batchesPerEpoch;
     if (epochEnded) await this.endEpoch();
     const kept = epochEnded && epoch % options.save_epoch_freq === 0;
-    if (kept || step % options.save_latest_freq === 0) await this.save(kept);
+    const isBest = epochEnded && this.position.validation?.bestStep === step;
+    if (kept || isBest || step % options.save_latest_freq === 0) await this.save(kept);
+    return true;
   }
 
   private async endEpoch(): Promise<void> {
-    const { options, hooks, validate } = this.parts;
+    const { options, hooks } = this.parts;
     const { epoch, step } = this.position;
-    const validation = await validate?.();
-    const schedule = endEpoch(this.position.schedule, options, validation);
+    const distance = await this.validate();
+    const schedule = endEpoch(this.position.schedule, options, distance);
     this.position = { ...this.position, epoch: epoch + 1, batch: 0, schedule };
-    const measured = validation === undefined ? {} : { validation };
-    if (validation !== undefined) await this.log.validation(step, epoch, validation);
-    hooks?.onEpochEnd?.({ epoch, step, learningRate: schedule.learningRate, ...measured });
+    const ended = { epoch, step, learningRate: schedule.learningRate };
+    if (distance === undefined) {
+      hooks?.onEpochEnd?.(ended);
+      return;
+    }
+    const validation = addValidation(this.position.validation, step, distance);
+    this.position = { ...this.position, validation };
+    await this.log.validation(step, epoch, distance);
+    hooks?.onEpochEnd?.({ ...ended, validation: distance, best: validation.bestStep === step });
   }
 
-  private checkLosses(step: number, losses: Readonly<Record<string, number>>): void {
-    const bad = Object.entries(losses).find(([, value]) => !Number.isFinite(value));
-    if (bad === undefined) return;
-    throw new PixcycleError("E_DIVERGED", `The loss ${bad[0]} became ${bad[1]} at step ${step}.`, {
-      hint: `Try a lower --lr. ${this.lastGood()}`,
-    });
+  /** Measures an epoch that the options want measured. */
+  private async validate(): Promise<number | undefined> {
+    const { lr_policy, val_freq } = this.parts.options;
+    const due = lr_policy === "plateau" || (val_freq > 0 && this.position.epoch % val_freq === 0);
+    return due ? this.parts.validate?.() : undefined;
+  }
+
+  /** Goes on from the last good checkpoint at a lower rate; or says why not. */
+  private async goBack(problem: string, failedStep: number): Promise<void> {
+    const { runner, folder } = this.parts;
+    const good = await lastGoodState(folder.checkpoints, this.position.step);
+    if (good === undefined || this.position.recovery !== undefined) {
+      const again = this.position.recovery === undefined ? "" : "Half the rate did not help. ";
+      const state =
+        good && `Step ${good.position.step} is good: continue with --continue_train and a lower --lr.`;
+      throw new PixcycleError("E_DIVERGED", problem, {
+        hint: `${again}${state ?? "Try a lower --lr: no checkpoint has been written yet."}`,
+      });
+    }
+    await runner.loadState(good.state);
+    const fromStep = good.position.step;
+    this.position = { ...good.position, recovery: { failedStep, fromStep, rateFactor: RECOVERY_RATE } };
+    this.savedStep = fromStep;
+    this.checkpoint = good.path;
+    await writeLatest(folder, good.path);
+    await this.log.close();
+    this.log = await RunLog.open(folder, fromStep);
+    await this.tell([`${problem} Back to the checkpoint of step ${fromStep}, and on at half the rate.`]);
+  }
+
+  private async tell(lines: readonly string[]): Promise<void> {
+    const { step, epoch } = this.position;
+    for (const line of lines) {
+      await this.log.notice(step, epoch, line);
+      this.parts.hooks?.onNotice?.(line);
+    }
   }
 
   private async save(kept: boolean): Promise<void> {
@@ -184,7 +252,9 @@ class Trainer {
       await writeLatest(folder, path);
       this.checkpoint = path;
       this.savedStep = position.step;
-      await pruneCheckpoints(path);
+      const best = position.validation?.bestStep;
+      if (best !== undefined) await writeBest(folder, best);
+      await pruneCheckpoints(path, best);
       hooks?.onCheckpoint?.({ step: position.step, epoch: position.epoch, path, kept });
     } catch (error) {
       if (!(error instanceof PixcycleError) || error.code !== "E_FILE_WRITE") throw error;

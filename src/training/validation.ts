@@ -9,7 +9,7 @@ const PHASES = ["val", "test"];
 const MOST_IMAGES = 50;
 
 /**
- * Opens the images that the plateau schedule is measured on: `val` of the data set, or `test`.
+ * Opens the images that a training is measured on: `val` of the data set, or `test`.
  * @returns how to measure: the mean L1 distance (of values in [−1, 1]) between output and truth for pix2pix, and
  * between an image and its translation there and back for CycleGAN
  * @throws PixcycleError E_DATA_MISSING if the data set has neither
@@ -36,8 +36,8 @@ async function openHeldOut(options: Options): Promise<Dataset> {
   }
   throw new PixcycleError(
     "E_DATA_MISSING",
-    `lr_policy plateau measures on images that are not trained on, ${options.dataroot} has neither val nor test.`,
-    { hint: "Add them, or use another --lr_policy." },
+    `Validation needs images that are not trained on, ${options.dataroot} has neither val nor test.`,
+    { hint: "Add them, or use neither --val_freq nor --lr_policy plateau." },
   );
 }
 

@@ -1,0 +1,195 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadCheckpoint } from "../../src/training/checkpoint.js";
+import { resolveTraining, runSession } from "../../src/training/session.js";
+import { type FakeRunner, fakeOptions, fakeServices } from "./fake-runner.js";
+
+const BATCHES = 5;
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "pixcycle-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+interface Arrangement {
+  readonly given?: Record<string, unknown>;
+  readonly prepare?: (runner: FakeRunner) => void;
+  /** What the validations measure, one after the other. */
+  readonly distances?: number[];
+  readonly stopAfter?: number;
+  readonly resume?: boolean;
+}
+
+async function train({ given = {}, prepare, distances, stopAfter, resume = false }: Arrangement) {
+  const services = fakeServices(BATCHES, prepare);
+  if (distances !== undefined) {
+    services.openValidation = async () => async () => distances.shift() ?? 9;
+  }
+  const abort = new AbortController();
+  const notices: string[] = [];
+  const rates: number[] = [];
+  const resolved = resume
+    ? await resolveTraining({ flags: { name: "toy", runs_dir: folder, continue_train: true, ...given } })
+    : fakeOptions(folder, { save_latest_freq: 3, ...given });
+  const result = await runSession(resolved, services, {
+    signal: abort.signal,
+    hooks: {
+      onNotice: (line) => notices.push(line),
+      onStep: ({ step, learningRate }) => {
+        rates.push(learningRate);
+        if (step === stopAfter) abort.abort();
+      },
+    },
+  });
+  return { result, notices, rates };
+}
+
+const read = (name: string) => readFile(join(folder, "toy", name), "utf8");
+const checkpoints = () => readdir(join(folder, "toy/checkpoints"));
+const finalState = () => loadCheckpoint(join(folder, "toy/checkpoints/step-00000020"));
+
+/** A loss that is not a number the first time that a step is reached. */
+function failOnce(at: number): (runner: FakeRunner) => void {
+  let failed = false;
+  return (runner) => {
+    runner.lossAt = (step, loss) => {
+      const fails = step === at && !failed;
+      failed ||= fails;
+      return fails ? Number.NaN : loss;
+    };
+  };
+}
+
+describe("a loss that is not a number", () => {
+  it("takes the training back to the last good checkpoint, at half the rate, and says so", async () => {
+    const { result, notices, rates } = await train({ prepare: failOnce(8) });
+    expect(result).toMatchObject({ finished: true, position: { step: 20 } });
+    const line =
+      "The loss G_L1 became NaN at step 8. Back to the checkpoint of step 6, and on at half the rate.";
+    expect(notices.filter((notice) => notice.startsWith("The loss"))).toEqual([line]);
+    expect(rates.slice(5, 9)).toEqual([0.0002, 0.0002, 0.0001, 0.0001]);
+    expect(result.position.recovery).toEqual({ failedStep: 8, fromStep: 6, rateFactor: 0.5 });
+    const lines = (await read("metrics.jsonl")).trim().split("\n");
+    const records = lines.map((text) => JSON.parse(text));
+    const steps = records.filter(({ losses }) => losses !== undefined).map(({ step }) => step);
+    expect(steps).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(records.filter(({ notice }) => notice !== undefined)).toEqual([
+      { step: 6, epoch: 2, notice: line },
+    ]);
+  });
+
+  it("and an interruption afterwards lead to the same state as without it", async () => {
+    await train({ prepare: failOnce(8) });
+    const expected = await finalState();
+    for (const stopAfter of [8, 10, 13]) {
+      await rm(join(folder, "toy"), { recursive: true });
+      await train({ prepare: failOnce(8), stopAfter });
+      await train({ resume: true });
+      const { state, record } = await finalState();
+      expect(state).toEqual(expected.state);
+      expect(record.position).toEqual(expected.record.position);
+    }
+  });
+
+  it("ends the training the second time, and keeps the good checkpoint", async () => {
+    const prepare = (runner: FakeRunner) => {
+      runner.lossAt = (step, loss) => (step >= 8 ? Number.POSITIVE_INFINITY : loss);
+    };
+    await expect(train({ prepare })).rejects.toMatchObject({
+      code: "E_DIVERGED",
+      message: "The loss G_L1 became Infinity at step 8.",
+      hint: "Half the rate did not help. Step 6 is good: continue with --continue_train and a lower --lr.",
+    });
+    expect(await read("latest")).toBe("step-00000006\n");
+  });
+
+  it("ends the training where there is no checkpoint yet", async () => {
+    await expect(train({ prepare: failOnce(2) })).rejects.toMatchObject({
+      code: "E_DIVERGED",
+      hint: "Try a lower --lr: no checkpoint has been written yet.",
+    });
+  });
+
+  it("goes past a checkpoint whose weights are spoilt already, and removes it", async () => {
+    const prepare = (runner: FakeRunner) => {
+      failOnce(7)(runner);
+      const save = runner.saveState.bind(runner);
+      let saves = 0;
+      runner.saveState = async () => {
+        const state = await save();
+        saves++;
+        // The second checkpoint, of step 6.
+        if (saves === 2) (state.get("net_G/model.weight")!.data as Float32Array)[1] = Number.NaN;
+        return state;
+      };
+    };
+    const { notices } = await train({ prepare, given: { save_latest_freq: 3, max_steps: 7 } });
+    expect(notices.at(-1)).toContain("Back to the checkpoint of step 3,");
+    expect(await checkpoints()).toContain("step-00000007");
+  });
+});
+
+describe("validation", () => {
+  it("keeps the best checkpoint, however many follow", async () => {
+    const given = { val_freq: 1, save_epoch_freq: 100, save_latest_freq: 2 };
+    const { result } = await train({ given, distances: [3, 1, 2, 4] });
+    expect(result.position.validation).toEqual({ best: 1, bestStep: 10, worse: 2 });
+    expect(await read("best")).toBe("step-00000010\n");
+    expect((await checkpoints()).sort()).toEqual(["step-00000010", "step-00000018", "step-00000020"]);
+    const again = await train({ resume: true, given: { epoch: "best", max_steps: 12 } });
+    expect(again.notices).toContain(`continuing from ${join(folder, "toy/checkpoints/step-00000010")}`);
+    expect(again.result.position.step).toBe(12);
+  });
+
+  it("measures every val_freq epochs", async () => {
+    const distances = [3, 1, 2, 4];
+    await train({ given: { val_freq: 2 }, distances });
+    expect(distances).toEqual([2, 4]);
+    expect(await read("best")).toBe("step-00000020\n");
+  });
+
+  it("stops early, for good", async () => {
+    const given = { val_freq: 1, early_stop: 2 };
+    const { result, notices } = await train({ given, distances: [1, 2, 3] });
+    expect(result).toMatchObject({ finished: true, position: { step: 15 } });
+    expect(notices.at(-1)).toBe(
+      "stopped early: 2 validations were no better than 1.00 of step 5 (--epoch best)",
+    );
+    const again = await train({ resume: true });
+    expect(again.result).toMatchObject({ finished: true, position: { step: 15 } });
+    const more = await train({ resume: true, given: { early_stop: 0 } });
+    expect(more.result.position.step).toBe(20);
+  });
+
+  it("reaches the same state with an interruption", async () => {
+    const given = { val_freq: 1 };
+    await train({ given, distances: [3, 1, 2, 4] });
+    const expected = await finalState();
+    for (const stopAfter of [5, 9, 10, 11]) {
+      await rm(join(folder, "toy"), { recursive: true });
+      const distances = [3, 1, 2, 4];
+      await train({ given, distances, stopAfter });
+      await train({ resume: true, distances });
+      const { state, record } = await finalState();
+      expect({ state, position: record.position }).toEqual({
+        state: expected.state,
+        position: expected.record.position,
+      });
+      expect(await read("best")).toBe("step-00000010\n");
+    }
+  });
+
+  it("is needed for an early stop, and for --epoch best", async () => {
+    expect(() => fakeOptions(folder, { early_stop: 3 })).toThrow("--early_stop counts validations");
+    await train({});
+    await expect(train({ resume: true, given: { epoch: "best" } })).rejects.toMatchObject({
+      code: "E_CHECKPOINT_MISSING",
+      message: expect.stringContaining("no best checkpoint"),
+    });
+  });
+});
