@@ -23,13 +23,15 @@ export type DiscriminatorOptions = Pick<NetworkOptions, "netD" | "n_layers_D" | 
 export type UntoldOptions = Pick<NetworkOptions, "net_style" | "leaky_slope" | "norm_eps" | "norm_momentum">;
 
 /** The norm and the slope that the options describe. */
-function conventions({ norm, net_style, leaky_slope, norm_eps, norm_momentum }: Conventions): {
+function conventions(options: Conventions): {
   readonly norm: Norm;
   readonly slope: number;
   readonly style: UntoldOptions["net_style"];
 } {
+  const { norm, net_style, leaky_slope, norm_eps, norm_momentum } = options;
   const style = net_style ?? "torch";
-  const kerasNorm = style === "tf" && norm === "batch";
+  const ofVgg = options.netG === "vgg16_unet" || options.netD === "strided";
+  const kerasNorm = ofVgg || (style === "tf" && norm === "batch");
   const [eps, momentum] = kerasNorm ? [1e-3, 0.01] : [1e-5, 0.1];
   return {
     norm: { kind: norm, eps: norm_eps ?? eps, momentum: norm_momentum ?? momentum },
@@ -38,7 +40,8 @@ function conventions({ norm, net_style, leaky_slope, norm_eps, norm_momentum }: 
   };
 }
 
-type Conventions = Pick<NetworkOptions, "norm"> & Partial<UntoldOptions>;
+type Conventions = Pick<NetworkOptions, "norm"> &
+  Partial<UntoldOptions & Pick<NetworkOptions, "netG" | "netD">>;
 
 /** A network of a model: its name in checkpoints, its input's channels, and how it runs. */
 export interface Network {

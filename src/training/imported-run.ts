@@ -1,7 +1,7 @@
 import { basename, dirname, join } from "node:path";
 import { PixcycleError } from "../errors.js";
 import type { TensorMap } from "../formats/tensor.js";
-import type { InferredNetwork } from "../networks/infer.js";
+import type { GeneratorArchitecture, InferredNetwork } from "../networks/infer.js";
 import { type OptionValues, type ResolvedOptions, resolveOptions } from "../options/resolve.js";
 import type { ModelName, Options } from "../options/schema.js";
 import { createRunner } from "../runtime/node/create.js";
@@ -75,7 +75,7 @@ function runOptions(
   return resolveOptions({
     flags: {
       ...{ model, ...discriminatorOptions, ...generatorOptions },
-      ...(generator.net_style === "tf" && { preset: model === "pix2pix" ? "tf-pix2pix" : "tf-cyclegan" }),
+      ...presetOf(model, generator),
       ...{ input_nc: inputChannels, output_nc: outputChannels },
       ...(dropout !== undefined && { no_dropout: !dropout }),
       dataroot: join("datasets", basename(path)),
@@ -83,6 +83,15 @@ function runOptions(
       ...{ runs_dir: dirname(path), name: basename(path) },
     },
   });
+}
+
+/** The preset that an architecture is of, where it is not the model's own. */
+function presetOf(
+  model: ModelName,
+  { net_style, netG }: GeneratorArchitecture,
+): Partial<Pick<Options, "preset">> {
+  if (net_style === "tf") return { preset: model === "pix2pix" ? "tf-pix2pix" : "tf-cyclegan" };
+  return netG === "vgg16_unet" && model === "cycle_gan" ? { preset: "vgg-cyclegan" } : {};
 }
 
 /** The whole state of a training that begins with the networks' weights. */

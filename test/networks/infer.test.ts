@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { TensorMap } from "../../src/formats/tensor.js";
+import { Graph, topologicalOrder } from "../../src/graph/graph.js";
+import { constant } from "../../src/graph/language.js";
 import { inferGenerator, inferNetwork } from "../../src/networks/infer.js";
 import { describeNetwork, discriminator, generator, type Network } from "../../src/networks/registry.js";
+import { NetworkState } from "../../src/nn/forward.js";
 
 /** A state dict with the names and shapes of a network. */
 function stateDict(network: Network): TensorMap {
@@ -82,6 +85,28 @@ describe("TensorFlow's style", () => {
     expect(seen(weights).net_style).toBeUndefined();
     const trained = { net_style: "tf", leaky_slope: 0.3, norm_eps: 1e-3, norm_momentum: 0.01 } as const;
     expect(inferNetwork(weights, "net.pth", trained).architecture).toMatchObject(trained);
+  });
+});
+
+describe("a bare weight file", () => {
+  /** What all norms of a network add to the variance. */
+  const epsilons = (network: Network): Set<number> => {
+    const graph = new Graph();
+    const state = new NetworkState(graph, network.name, "train");
+    const image = constant(graph, 0, [2, network.inputChannels, 64, 64]);
+    const nodes = topologicalOrder([state.call("test", () => network.forward(state, image))]);
+    return new Set(nodes.flatMap(({ op, attributes }) => (op === "normalize" ? [attributes.eps] : [])));
+  };
+
+  it.each([
+    ["unet_64", "batch", "torch", 1e-5],
+    ["unet_64", "batch", "tf", 1e-3],
+    ["unet_64", "instance_affine", "tf", 1e-5],
+    ["vgg16_unet", "instance_affine", "torch", 1e-3],
+  ] as const)("of %s, %s norm, style %s has the epsilon %d", (netG, norm, net_style, eps) => {
+    const options = { netG, norm, net_style, ngf: 2, no_dropout: true, upsample: "deconv" } as const;
+    const { network } = inferNetwork(stateDict(generator("net_G", options, 3, 3)), "net.pth");
+    expect(epsilons(network)).toEqual(new Set([eps]));
   });
 });
 
