@@ -3,11 +3,13 @@ import { createModel } from "../../models/model.js";
 import { networkWeights } from "../../networks/state-dict.js";
 import { networkOptions, type Options } from "../../options/schema.js";
 import { createGenerator, createRunner } from "../../runtime/node/create.js";
+import { type Profile, type ProfileEntry, profiled } from "../../runtime/node/profile.js";
 import type { ModelRunner } from "../../runtime/runner.js";
 import type { Command } from "../command.js";
 import { wholeNumber } from "../flags.js";
 
 const DEFAULT_STEPS = 5;
+const PROFILE_ROWS = 15;
 
 /** Times training steps and translations of random images; the first of each only warms up. */
 export const command: Command = {
@@ -25,6 +27,7 @@ export const command: Command = {
     { name: "size", value: "S", summary: "height and width of the images (256)" },
     { name: "batch", value: "N", summary: "images in a training batch (1)" },
     { name: "steps", value: "K", summary: `steps that are timed (${DEFAULT_STEPS})` },
+    { name: "profile", summary: "also show where the time of a step goes, by operator and by scope" },
   ],
   examples: [
     "bench --model cycle_gan --size 256 --batch 1 --steps 5",
@@ -35,12 +38,18 @@ export const command: Command = {
     const size = wholeNumber(call, "size", 256);
     const batch = wholeNumber(call, "batch", 1);
     const steps = wholeNumber(call, "steps", DEFAULT_STEPS);
-    const stepSeconds = await timeSteps(options, batch, size, steps, (line) => output.note(line));
+    const run = (profilePrefix?: string): Promise<number[]> =>
+      timeSteps(options, { batch, size, steps, ...(profilePrefix && { profilePrefix }) }, (line) =>
+        output.note(line),
+      );
+    const { result: stepSeconds, profile } =
+      call.flags.profile === true ? await profiled(run) : { result: await run(), profile: undefined };
     const imageSeconds = await timeTranslations(options, size, steps);
     const result = {
       secondsPerStep: median(stepSeconds),
       secondsPerImage: median(imageSeconds),
       peakMiB: process.resourceUsage().maxRSS / 1024,
+      ...(profile && { profile }),
     };
     if (output.json) output.result(JSON.stringify(result));
     else {
@@ -48,6 +57,7 @@ export const command: Command = {
       output.result(`training step   ${result.secondsPerStep.toFixed(3)} s (median of ${steps})`);
       output.result(`translation     ${result.secondsPerImage.toFixed(3)} s per image`);
       output.result(`peak memory     ${Math.round(result.peakMiB)} MiB`);
+      if (profile) for (const line of profileLines(profile)) output.result(line);
     }
     return undefined;
   },
@@ -69,17 +79,25 @@ async function timed(
   return seconds;
 }
 
+interface StepTiming {
+  readonly batch: number;
+  readonly size: number;
+  readonly steps: number;
+  readonly profilePrefix?: string;
+}
+
 async function timeSteps(
   options: Options,
-  batch: number,
-  size: number,
-  steps: number,
+  { batch, size, steps, profilePrefix }: StepTiming,
   note: (line: string) => void,
 ): Promise<number[]> {
   const { input_nc, output_nc, lr } = options;
   const real_A = noiseImages([batch, input_nc, size, size], "bench/A");
   const real_B = noiseImages([batch, output_nc, size, size], "bench/B");
-  const runner: ModelRunner = createRunner(options, { threads: options.threads });
+  const runner: ModelRunner = createRunner(options, {
+    threads: options.threads,
+    ...(profilePrefix !== undefined && { profilePrefix }),
+  });
   try {
     return await timed(
       steps,
@@ -89,6 +107,19 @@ async function timeSteps(
   } finally {
     await runner.close();
   }
+}
+
+/** The entries that take most of the time, as a table. */
+function profileLines({ kinds, scopes }: Profile): string[] {
+  const table = (title: string, entries: readonly ProfileEntry[]): string[] => {
+    const total = entries.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+    const rows = entries.slice(0, PROFILE_ROWS).map(({ name, milliseconds, nodes }) => {
+      const share = `${((100 * milliseconds) / total).toFixed(1)} %`;
+      return `${milliseconds.toFixed(1).padStart(10)} ms ${share.padStart(7)} ${String(nodes).padStart(6)}  ${name}`;
+    });
+    return ["", `${title}: time, share, nodes`, ...rows];
+  };
+  return [...table("by operator", kinds), ...table("by scope", scopes)];
 }
 
 /** Translates single images with fresh weights: the same work as with trained ones. */
