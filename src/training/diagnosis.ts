@@ -27,7 +27,7 @@ const ADVICE = {
     "the colours come out inverted. Common early in CycleGAN: begin again with another --seed, " +
     "or raise --lambda_identity.",
   checkerboards:
-    "the images have a checkerboard pattern that the real ones have not. Try --upsample resize, or train longer.",
+    "the images have a checkerboard pattern that the real ones have not. Try --upsample resize-conv, or train longer.",
 } as const;
 
 type Sign = keyof typeof ADVICE;
