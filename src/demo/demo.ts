@@ -15,7 +15,7 @@ import { demoSchedule, demoSettings } from "./settings.js";
 import { measureStep } from "./speed.js";
 
 /** Seconds of training; with the start and the results, the whole demo stays below four minutes. */
-export const DEMO_SECONDS = 200;
+export const DEMO_SECONDS = 150;
 
 export interface DemoRequest {
   /** Options as a person wrote them; they win over the demo's. */

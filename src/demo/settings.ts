@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { OptionValues } from "../options/resolve.js";
 import type { ModelName, Options } from "../options/schema.js";
 
@@ -16,6 +17,8 @@ const shared: OptionValues = {
   crop_size: 64,
   lr: 0.0003,
   num_threads: 1,
+  // More would wait for each other: the work of a step is small.
+  threads: Math.min(2, availableParallelism()),
   display_freq: 500,
   save_epoch_freq: 1_000_000,
 };

@@ -9,7 +9,7 @@ const TIMED_STEPS = 20;
 /** Fewer steps do where they take long. */
 const MOST_SECONDS = 4;
 
-/** Seconds that a training step of the options takes on this machine: the mean of some steps on random images. */
+/** Seconds that a training step of the options takes on this machine: the median of some steps on random images. */
 export async function measureStep(options: Options): Promise<number> {
   const { batch_size, crop_size, input_nc, output_nc, lr } = options;
   const batch = {
@@ -19,13 +19,14 @@ export async function measureStep(options: Options): Promise<number> {
   const runner = createRunner(options, { threads: options.threads });
   try {
     for (let i = 0; i < WARM_UP_STEPS; i++) await runner.step(batch, { learningRate: lr });
-    const began = performance.now();
-    const seconds = () => (performance.now() - began) / 1000;
-    let steps = 0;
-    for (; steps < TIMED_STEPS && seconds() < MOST_SECONDS; steps++) {
+    const seconds: number[] = [];
+    const end = performance.now() + MOST_SECONDS * 1000;
+    while (seconds.length < TIMED_STEPS && performance.now() < end) {
+      const began = performance.now();
       await runner.step(batch, { learningRate: lr });
+      seconds.push((performance.now() - began) / 1000);
     }
-    return seconds() / steps;
+    return seconds.sort((a, b) => a - b)[Math.floor(seconds.length / 2)]!;
   } finally {
     await runner.close();
   }

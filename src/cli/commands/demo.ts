@@ -10,7 +10,7 @@ const PRINT_EVERY = 100;
 /** Trains on the built-in icons, shows what came out, and says what can be done with it. */
 export const command: Command = {
   options: ["model", "name", "runs_dir", "seed", "max_steps", "threads", "max_memory", "overwrite"],
-  flags: [{ name: "time", value: "SECONDS", summary: "how long to train on this machine (200)" }],
+  flags: [{ name: "time", value: "SECONDS", summary: "how long to train on this machine (150)" }],
   examples: ["demo", "demo --model cycle_gan", "demo --time 900 --name longer"],
   async run(call, output) {
     const { runDemo } = await import("../../demo/demo.js");
