@@ -23,7 +23,7 @@ const shared: OptionValues = {
   save_epoch_freq: 1_000_000,
 };
 
-/** The settings that gave the best pictures in a few minutes on two cores; docs/demo.md says what was tried. */
+/** The settings that gave the best pictures in a few minutes on two cores; docs/benchmarks.md says what was tried. */
 export const demoSettings: Readonly<Record<ModelName, OptionValues>> = {
   // Without norms the generator knows the colours themselves; the weight on L1 keeps so few icons from being memorised
   // with the discriminator's inventions.
