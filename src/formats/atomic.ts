@@ -106,6 +106,21 @@ export async function resolveDirectory(target: string): Promise<string | undefin
 }
 
 /**
+ * Removes a folder that is there whole or not at all at every moment: it gets a temporary name first, under which
+ * {@link removePartials} finds it after a crash. A folder that does not exist is no error.
+ */
+export async function removeDirectoryAtomic(target: string): Promise<void> {
+  const partial = partialName(target);
+  try {
+    await rename(target, partial);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw fileWriteError(target, cause);
+  }
+  await rm(partial, { recursive: true, force: true });
+}
+
+/**
  * Removes what killed processes left half written in a folder. Call it only where no other process writes.
  *
  * @returns the names removed

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PixcycleError } from "../errors.js";
-import { resolveDirectory, writeDirectoryAtomic } from "../formats/atomic.js";
+import { removeDirectoryAtomic, resolveDirectory, writeDirectoryAtomic } from "../formats/atomic.js";
 import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.js";
 import type { TensorMap } from "../formats/tensor.js";
 import type { Options } from "../options/schema.js";
@@ -212,6 +212,6 @@ export async function pruneCheckpoints(path: string, best?: number): Promise<voi
     if (record?.kept === false && checkpointStep(name) !== best) passing.push(name);
   }
   for (const name of passing.slice(0, -PASSING_CHECKPOINTS)) {
-    await rm(join(folder, name), { recursive: true, force: true });
+    await removeDirectoryAtomic(join(folder, name));
   }
 }

@@ -1,6 +1,6 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PixcycleError } from "../errors.js";
+import { removeDirectoryAtomic } from "../formats/atomic.js";
 import type { TensorMap } from "../formats/tensor.js";
 import { checkpointStep, listCheckpoints, loadCheckpoint } from "./checkpoint.js";
 import type { TrainingPosition } from "./position.js";
@@ -36,7 +36,7 @@ export async function lastGoodState(folder: string, step: number): Promise<GoodS
     });
     if (loaded === undefined) continue;
     if (isSound(loaded.state)) return { path, position: loaded.record.position, state: loaded.state };
-    await rm(path, { recursive: true, force: true });
+    await removeDirectoryAtomic(path);
   }
   return undefined;
 }

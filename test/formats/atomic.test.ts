@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
+  removeDirectoryAtomic,
   removePartials,
   resolveDirectory,
   writeDirectoryAtomic,
@@ -183,5 +184,24 @@ describe("after kill -9", () => {
     await removePartials(at("run"));
     const left = await readdir(at("run"));
     expect(left.filter((name) => !["latest", "latest.previous"].includes(name))).toEqual([]);
+  });
+});
+
+describe("removeDirectoryAtomic", () => {
+  it("removes a folder under another name, and takes a missing one for removed", async () => {
+    const target = path.join(folder, "step-1");
+    await writeDirectoryAtomic(target, new Map([["a", "1"]]));
+    await removeDirectoryAtomic(target);
+    await removeDirectoryAtomic(target);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("leaves the folder whole where it cannot be renamed", async () => {
+    const file = path.join(folder, "file");
+    await writeFile(file, "");
+    await expect(removeDirectoryAtomic(path.join(file, "step-1"))).rejects.toMatchObject({
+      code: "E_FILE_WRITE",
+    });
+    expect(await readdir(folder)).toEqual(["file"]);
   });
 });
