@@ -13,15 +13,9 @@ export {
   type Sample,
   type SamplePaths,
 } from "./data/dataset.js";
-export {
-  decodeImage,
-  encodeImage,
-  type Image,
-  type ImageFormat,
-  imageToTensor,
-  tensorToImage,
-} from "./data/image.js";
+export { decodeImage, encodeImage, type ImageFormat } from "./data/image.js";
 export { createLoader, type LoadedBatch, type Loader, type LoaderOptions } from "./data/loader.js";
+export { type Image, imageToTensor, tensorToImage } from "./data/pixels.js";
 export { ERROR_CODES, type ErrorCode, PixcycleError } from "./errors.js";
 export { composeGrid, type GridOptions } from "./evaluation/grid.js";
 export { l1, psnr, type SsimWindow, ssim } from "./evaluation/metrics.js";
@@ -66,6 +60,7 @@ export {
   translateFiles,
 } from "./translation/folder.js";
 export { type GeneratorWeights, loadTranslator, type TranslatorOptions } from "./translation/load.js";
-export type { ImageSource, Preparation } from "./translation/prepare.js";
+export type { Preparation } from "./translation/prepare.js";
+export type { ImageSource } from "./translation/source.js";
 export type { TranslateRequest, Translator, TranslatorInfo } from "./translation/translator.js";
 export { version } from "./version.js";

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PixcycleError } from "../errors.js";
 import { writeDirectoryAtomic, writeFileAtomic } from "../formats/atomic.js";
-import { decodeImage, encodeImage, type Image } from "./image.js";
+import { decodeImage, encodeImage } from "./image.js";
+import type { Image } from "./pixels.js";
 
 /** What the built-in icons can teach: shading, or colouring. */
 export type BuiltinTask = "flat-to-3d" | "line-to-flat";

@@ -1,5 +1,5 @@
 import { PixcycleError } from "../errors.js";
-import type { Image } from "./image.js";
+import type { Image } from "./pixels.js";
 
 /** The largest sample value: 255 or 65535. */
 export function maxValue(depth: 8 | 16): number {

@@ -1,7 +1,8 @@
 import { PixcycleError } from "../errors.js";
 import { RandomStream } from "../random/philox.js";
-import { decodeImage, type Image } from "./image.js";
+import { decodeImage } from "./image.js";
 import { type DatasetFiles, type Pair, scanDataset } from "./layout.js";
+import type { Image } from "./pixels.js";
 import type { Dataset, DatasetOptions, Sample } from "./sample.js";
 import { cropImage, drawAugmentation, imageToSample, scaledSize } from "./transforms.js";
 

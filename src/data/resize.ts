@@ -1,5 +1,5 @@
 import { newSamples } from "./channels.js";
-import type { Image } from "./image.js";
+import type { Image } from "./pixels.js";
 
 /** Half the width of the bicubic kernel at scale 1, in pixels. */
 const SUPPORT = 2;

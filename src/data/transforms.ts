@@ -3,7 +3,7 @@ import type { FloatTensor } from "../formats/tensor.js";
 import type { DataOptions } from "../options/schema.js";
 import type { RandomStream } from "../random/philox.js";
 import { convertChannels, newSamples } from "./channels.js";
-import { type Image, imageToTensor } from "./image.js";
+import { type Image, imageToTensor } from "./pixels.js";
 import { resizeBicubic, resizeNearest } from "./resize.js";
 
 export type TransformOptions = Pick<DataOptions, "preprocess" | "load_size" | "crop_size" | "no_flip"> &

@@ -1,5 +1,5 @@
 import { type BuiltinFolders, type BuiltinIcon, loadBuiltin } from "../data/builtin.js";
-import { imageToTensor } from "../data/image.js";
+import { imageToTensor } from "../data/pixels.js";
 import { fitColourRegression, identityBaseline } from "../evaluation/baselines.js";
 import { composeGrid } from "../evaluation/grid.js";
 import { meanScores, type Scores, scoreImage } from "../evaluation/scores.js";

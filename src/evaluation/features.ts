@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { InferenceSession } from "onnxruntime-common";
-import { imageToTensor, tensorToImage } from "../data/image.js";
+import { imageToTensor, tensorToImage } from "../data/pixels.js";
 import { resizeBicubic } from "../data/resize.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { decodeImage, IMAGE_EXTENSIONS, imageToTensor } from "../data/image.js";
+import { decodeImage, IMAGE_EXTENSIONS } from "../data/image.js";
+import { imageToTensor } from "../data/pixels.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import { type Baseline, fitColourRegression, type ImagePair, identityBaseline } from "./baselines.js";

@@ -1,5 +1,5 @@
 import sharp, { type OverlayOptions } from "sharp";
-import { tensorToImage } from "../data/image.js";
+import { tensorToImage } from "../data/pixels.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 

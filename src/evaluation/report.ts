@@ -1,4 +1,5 @@
-import { encodeImage, tensorToImage } from "../data/image.js";
+import { encodeImage } from "../data/image.js";
+import { tensorToImage } from "../data/pixels.js";
 import { escapeHtml, htmlPage } from "../formats/html.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { DistributionScores } from "./distribution.js";

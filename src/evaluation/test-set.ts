@@ -1,7 +1,8 @@
 import { basename, extname } from "node:path";
 import { findFiles, splitPair } from "../data/dataset.js";
-import { decodeImage, type Image } from "../data/image.js";
+import { decodeImage } from "../data/image.js";
 import type { DatasetFiles } from "../data/layout.js";
+import type { Image } from "../data/pixels.js";
 import type { DatasetOptions } from "../data/sample.js";
 
 /** One input of a test set, and its truth where the set has pairs. */

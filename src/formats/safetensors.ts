@@ -1,4 +1,3 @@
-import { z } from "zod";
 import { PixcycleError } from "../errors.js";
 import {
   BYTES_PER_ELEMENT,
@@ -15,14 +14,6 @@ import type { FileTensor, TensorMap } from "./tensor.js";
 const LENGTH_BYTES = 8;
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA = "__metadata__";
-
-const METADATA_SCHEMA = z.record(z.string(), z.string());
-const SIZE_SCHEMA = z.int().nonnegative();
-const ENTRY_SCHEMA = z.strictObject({
-  dtype: z.string(),
-  shape: z.array(SIZE_SCHEMA),
-  data_offsets: z.tuple([SIZE_SCHEMA, SIZE_SCHEMA]),
-});
 
 interface Entry {
   readonly name: string;
@@ -123,38 +114,46 @@ function readHeader(bytes: Uint8Array, where: string): { header: Record<string, 
 }
 
 function readMetadata(value: unknown, where: string): Record<string, string> {
-  const parsed = METADATA_SCHEMA.safeParse(value);
-  if (!parsed.success) throw malformed(where, "__metadata__ is not a map from text to text");
-  return parsed.data;
+  const isText = isRecord(value) && Object.values(value).every((text) => typeof text === "string");
+  if (!isText) throw malformed(where, "__metadata__ is not a map from text to text");
+  return value as Record<string, string>;
 }
 
+// By hand rather than with the library that checks options: pages read this format too, and that is larger than all else.
 function readEntry(name: string, value: unknown, where: string): Entry {
-  const parsed = ENTRY_SCHEMA.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const field = issue?.path.join(".") ?? "";
-    throw malformed(where, `tensor ${quote(name)}: ${field === "" ? "entry" : field}: ${issue?.message}`);
-  }
-  const {
-    dtype,
-    shape,
-    data_offsets: [begin, end],
-  } = parsed.data;
+  const wrong = (problem: string) => malformed(where, `tensor ${quote(name)}: ${problem}`);
+  if (!isRecord(value)) throw wrong("entry is not an object");
+  const { dtype, shape, data_offsets, ...others } = value;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw wrong(`entry has an unknown field ${quote(unknown)}`);
+  if (typeof dtype !== "string") throw wrong("dtype is not a text");
+  const checkSizes = (field: string, list: unknown): readonly number[] => {
+    if (!Array.isArray(list)) throw wrong(`${field} is not a list`);
+    const bad = list.findIndex((size) => !Number.isSafeInteger(size) || size < 0);
+    if (bad >= 0) throw wrong(`${field}.${bad} is not a size`);
+    return list;
+  };
+  const sizes = checkSizes("shape", shape);
+  const offsets = checkSizes("data_offsets", data_offsets);
+  if (offsets.length !== 2) throw wrong(`data_offsets has ${offsets.length} numbers instead of 2`);
+  const [begin, end] = offsets as [number, number];
   if (!isFileDType(dtype)) {
     throw malformed(where, `tensor ${quote(name)} has dtype ${quote(dtype)}, which pixcycle does not use`);
   }
-  const count = elementCount(shape);
-  if (Number.isNaN(count))
-    throw malformed(where, `tensor ${quote(name)}: shape [${shape.join(", ")}] is too large`);
+  const count = elementCount(sizes);
+  if (Number.isNaN(count)) throw wrong(`shape [${sizes.join(", ")}] is too large`);
   const expected = count * BYTES_PER_ELEMENT[dtype];
   if (end - begin !== expected) {
     throw malformed(
       where,
-      `tensor ${quote(name)}: ${dtype} [${shape.join(", ")}] takes ${expected} bytes, data_offsets [${begin}, ${end}] hold ${end - begin}`,
+      `tensor ${quote(name)}: ${dtype} [${sizes.join(", ")}] takes ${expected} bytes, data_offsets [${begin}, ${end}] hold ${end - begin}`,
     );
   }
-  return { name, dtype, shape, begin, end };
+  return { name, dtype, shape: sizes, begin, end };
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The entries must cover bytes 0 to `size` exactly once. */
 function checkCoverage(entries: readonly Entry[], size: number, where: string): void {

@@ -1,13 +1,7 @@
 import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  encodeImage,
-  type Image,
-  type ImageFormat,
-  imageToTensor,
-  readImageHeader,
-  tensorToImage,
-} from "../data/image.js";
+import { encodeImage, type ImageFormat, readImageHeader } from "../data/image.js";
+import { type Image, imageToTensor, tensorToImage } from "../data/pixels.js";
 import { PixcycleError } from "../errors.js";
 import { fileWriteError, writeFileAtomic } from "../formats/atomic.js";
 import type { FloatTensor } from "../formats/tensor.js";

@@ -1,20 +1,12 @@
 import { convertChannels } from "../data/channels.js";
-import { decodeImage, type Image } from "../data/image.js";
+import type { Image } from "../data/pixels.js";
 import { outputSize, scaledSize, transformImage } from "../data/transforms.js";
 import type { DataOptions } from "../options/schema.js";
 import type { Size } from "./padding.js";
 
-/** An image to translate: decoded, a path, or the bytes of a file. */
-export type ImageSource = Image | string | Uint8Array;
-
 /** How an image is sized before it is translated. */
 export type Preparation = Pick<DataOptions, "preprocess" | "load_size" | "crop_size"> &
   Partial<Pick<DataOptions, "interpolation">>;
-
-/** @throws PixcycleError E_IMAGE_READ, E_IMAGE_SIZE */
-export async function readImage(source: ImageSource, name: string): Promise<Image> {
-  return typeof source === "string" || source instanceof Uint8Array ? decodeImage(source, { name }) : source;
-}
 
 /**
  * An image as the generator sees it: converted to its channels as in training, then sized as the reference's test

@@ -1,5 +1,5 @@
 import { splitColumn, splitPair } from "../data/dataset.js";
-import { type Image, imageToTensor, tensorToImage } from "../data/image.js";
+import { type Image, imageToTensor, tensorToImage } from "../data/pixels.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { GeneratorArchitecture } from "../networks/infer.js";
@@ -8,7 +8,8 @@ import type { DataOptions } from "../options/schema.js";
 import type { GeneratorRunner } from "../runtime/translator.js";
 import { checkTranslationMemory, estimateTranslation } from "./memory.js";
 import { cropPadding, paddedSize, padImage, type Size } from "./padding.js";
-import { type ImageSource, type Preparation, preparedSize, prepareImage, readImage } from "./prepare.js";
+import { type Preparation, preparedSize, prepareImage } from "./prepare.js";
+import { type ImageSource, readImage } from "./source.js";
 
 /** What translates, and how; recorded with every result. */
 export interface TranslatorInfo {

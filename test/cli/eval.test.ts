@@ -1,7 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { decodeImage, imageToTensor } from "../../src/data/image.js";
+import { decodeImage } from "../../src/data/image.js";
+import { imageToTensor } from "../../src/data/pixels.js";
 import { meanScores, scoreImage } from "../../src/evaluation/scores.js";
 import { encodeOnnxModel } from "../../src/onnx/model.js";
 import { noiseImage, temporaryFolder, writeImage } from "../data/files.js";

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadBuiltin, writeBuiltin } from "../../src/data/builtin.js";
-import { decodeImage, type Image } from "../../src/data/image.js";
+import { decodeImage } from "../../src/data/image.js";
+import type { Image } from "../../src/data/pixels.js";
 
 let folder: string;
 beforeEach(async () => {

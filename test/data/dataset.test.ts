@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDataset } from "../../src/data/check.js";
 import { openDataset } from "../../src/data/dataset.js";
-import { type Image, imageToTensor } from "../../src/data/image.js";
+import { type Image, imageToTensor } from "../../src/data/pixels.js";
 import { cropImage } from "../../src/data/transforms.js";
 import { datasetOptions, failure, noiseImage, temporaryFolder, writeImage } from "./files.js";
 

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { dirname, extname, join } from "node:path";
 import { afterAll, expect } from "vitest";
 import type { DatasetOptions } from "../../src/data/dataset.js";
-import { encodeImage, type Image, type ImageFormat } from "../../src/data/image.js";
+import { encodeImage, type ImageFormat } from "../../src/data/image.js";
+import type { Image } from "../../src/data/pixels.js";
 import { PixcycleError } from "../../src/errors.js";
 import { RandomStream } from "../../src/random/philox.js";
 

@@ -5,15 +5,8 @@ import fc from "fast-check";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { convertChannels } from "../../src/data/channels.js";
-import {
-  decodeImage,
-  encodeImage,
-  type Image,
-  imageToTensor,
-  MAX_PIXELS,
-  readImageHeader,
-  tensorToImage,
-} from "../../src/data/image.js";
+import { decodeImage, encodeImage, MAX_PIXELS, readImageHeader } from "../../src/data/image.js";
+import { type Image, imageToTensor, tensorToImage } from "../../src/data/pixels.js";
 import { PixcycleError } from "../../src/errors.js";
 import { failure, noiseImage, temporaryFolder } from "./files.js";
 

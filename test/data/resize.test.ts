@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Image } from "../../src/data/image.js";
+import type { Image } from "../../src/data/pixels.js";
 import { resizeBicubic, resizeNearest } from "../../src/data/resize.js";
 
 interface ResizeCase {

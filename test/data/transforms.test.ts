@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { imageToTensor } from "../../src/data/image.js";
+import { imageToTensor } from "../../src/data/pixels.js";
 import { resizeBicubic } from "../../src/data/resize.js";
 import {
   cropImage,

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { imageToTensor } from "../../src/data/image.js";
+import { imageToTensor } from "../../src/data/pixels.js";
 import { FeatureCollector } from "../../src/evaluation/distribution.js";
 import { symmetricEigenvalues } from "../../src/evaluation/eigenvalues.js";
 import { type FeatureExtractor, openFeatures, rangeOf } from "../../src/evaluation/features.js";

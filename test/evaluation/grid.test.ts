@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { decodeImage, type Image } from "../../src/data/image.js";
+import { decodeImage } from "../../src/data/image.js";
+import type { Image } from "../../src/data/pixels.js";
 import { composeGrid } from "../../src/evaluation/grid.js";
 import type { FloatTensor } from "../../src/formats/tensor.js";
 

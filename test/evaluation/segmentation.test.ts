@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { imageToTensor } from "../../src/data/image.js";
+import { imageToTensor } from "../../src/data/pixels.js";
 import { type LabelPalette, LabelScorer, readPalette } from "../../src/evaluation/segmentation.js";
 import { failure, temporaryFolder } from "../data/files.js";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadBuiltin } from "../../src/data/builtin.js";
-import { imageToTensor } from "../../src/data/image.js";
+import { imageToTensor } from "../../src/data/pixels.js";
 import type { FloatTensor } from "../../src/formats/tensor.js";
 import { Diagnosis } from "../../src/training/diagnosis.js";
 import { checkerboard, correlation } from "../../src/training/image-signs.js";

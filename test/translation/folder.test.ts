@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decodeImage, imageToTensor, tensorToImage } from "../../src/data/image.js";
+import { decodeImage } from "../../src/data/image.js";
+import { imageToTensor, tensorToImage } from "../../src/data/pixels.js";
 import { cropImage } from "../../src/data/transforms.js";
 import { type TranslateFilesOptions, translateFiles } from "../../src/translation/folder.js";
 import { loadTranslator } from "../../src/translation/load.js";

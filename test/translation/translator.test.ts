@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { decodeImage, imageToTensor, tensorToImage } from "../../src/data/image.js";
+import { decodeImage } from "../../src/data/image.js";
+import { imageToTensor, tensorToImage } from "../../src/data/pixels.js";
 import { resizeBicubic } from "../../src/data/resize.js";
 import { cropImage } from "../../src/data/transforms.js";
 import type { FloatTensor, TensorMap } from "../../src/formats/tensor.js";

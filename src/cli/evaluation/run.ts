@@ -1,4 +1,5 @@
-import { decodeImage, imageToTensor } from "../../data/image.js";
+import { decodeImage } from "../../data/image.js";
+import { imageToTensor } from "../../data/pixels.js";
 import { PixcycleError } from "../../errors.js";
 import { type Baseline, fitColourRegression, identityBaseline } from "../../evaluation/baselines.js";
 import { FeatureCollector } from "../../evaluation/distribution.js";

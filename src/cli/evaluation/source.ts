@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, extname, resolve } from "node:path";
-import { decodeImage, IMAGE_EXTENSIONS, type Image, imageToTensor, tensorToImage } from "../../data/image.js";
+import { decodeImage, IMAGE_EXTENSIONS } from "../../data/image.js";
+import { type Image, imageToTensor, tensorToImage } from "../../data/pixels.js";
 import { PixcycleError } from "../../errors.js";
 import { listByStem, OUTPUT_SUFFIXES } from "../../evaluation/folders.js";
 import type { FloatTensor } from "../../formats/tensor.js";

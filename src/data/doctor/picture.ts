@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { flattenOnWhite, maxValue } from "../channels.js";
-import type { Image } from "../image.js";
+import type { Image } from "../pixels.js";
 
 /** Width and height of the small copy that images are compared by. */
 export const SMALL = 16;

@@ -1,6 +1,7 @@
 import type { FloatTensor } from "../../formats/tensor.js";
 import { flattenOnWhite } from "../channels.js";
-import { decodeImage, imageToTensor } from "../image.js";
+import { decodeImage } from "../image.js";
+import { imageToTensor } from "../pixels.js";
 import { resizeBicubic } from "../resize.js";
 import type { Examination } from "./examine.js";
 import { type Looked, splitSides } from "./look.js";

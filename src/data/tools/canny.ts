@@ -1,5 +1,5 @@
 import { convertChannels, flattenOnWhite, maxValue } from "../channels.js";
-import type { Image } from "../image.js";
+import type { Image } from "../pixels.js";
 
 export interface CannyOptions {
   /** Standard deviation of the smoothing, in pixels. */

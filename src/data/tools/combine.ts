@@ -3,8 +3,9 @@ import { dirname, extname, join, relative } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { createDirectoryAtomic } from "../../formats/atomic.js";
 import { convertChannels, newSamples } from "../channels.js";
-import { decodeImage, encodeImage, type Image } from "../image.js";
+import { decodeImage, encodeImage } from "../image.js";
 import type { Pair } from "../layout.js";
+import type { Image } from "../pixels.js";
 import { pairFolders } from "./sides.js";
 
 export interface ToolWatcher {
