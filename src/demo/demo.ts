@@ -8,19 +8,20 @@ import { givenOptions, type ResolvedOptions, resolveOptions } from "../options/r
 import type { Options } from "../options/schema.js";
 import type { TrainHooks } from "../training/hooks.js";
 import { nodeServices } from "../training/node.js";
-import { checkRunFolder, runFolder } from "../training/run-folder.js";
-import { runSession } from "../training/session.js";
+import { checkRunFolder, runFolder, writeRunOptions } from "../training/run-folder.js";
+import { runSession, type TrainingControls } from "../training/session.js";
+import type { TrainingResult } from "../training/trainer.js";
 import { writeResults } from "./results.js";
 import { demoSchedule, demoSettings } from "./settings.js";
-import { measureStep } from "./speed.js";
 
-/** Seconds of training; with the start and the results, the whole demo stays below four minutes. */
-export const DEMO_SECONDS = 150;
+const DEMO_SECONDS = 150;
+/** The rest of the time is for the results. */
+const SHARE_OF_TRAINING = 0.95;
 
 export interface DemoRequest {
   /** Options as a person wrote them; they win over the demo's. */
   readonly given: Readonly<Record<string, unknown>>;
-  /** Seconds that the training may take on this machine; `max_steps` is given instead where it must be repeatable. */
+  /** Seconds that the whole demo may take, 150 by default; `max_steps` is given instead where it must be repeatable. */
   readonly seconds?: number;
   readonly hooks?: TrainHooks;
   readonly signal?: AbortSignal;
@@ -36,11 +37,12 @@ export interface DemoReport {
 }
 
 /**
- * Trains on the built-in icons, flat → 3D, as an ordinary run in a new folder, for as many steps as fit the time;
- * then translates the held-out icons and scores them.
+ * Trains on the built-in icons, flat → 3D, as an ordinary run in a new folder, until the time is over, however busy
+ * the machine is, or for `max_steps`; then translates the held-out icons and scores them.
  * @throws PixcycleError as `resolveOptions`, `runSession` and `loadTranslator`
  */
 export async function runDemo({ given, seconds, hooks, signal }: DemoRequest): Promise<DemoReport> {
+  const began = performance.now();
   const { options: base } = await resolveDemo(given);
   if (seconds !== undefined && base.max_steps > 0) {
     throw new PixcycleError("E_OPTION_CONFLICT", "--time and --max_steps both say how long to train.", {
@@ -56,18 +58,46 @@ export async function runDemo({ given, seconds, hooks, signal }: DemoRequest): P
   await writeBuiltin(base.dataroot, icons);
   const { trainA } = await loadBuiltin(icons);
 
-  const steps = base.max_steps > 0 ? base.max_steps : await stepsIn(seconds ?? DEMO_SECONDS, base, hooks);
-  const schedule = demoSchedule(steps, Math.ceil(trainA.length / base.batch_size));
-  const resolved = await resolveDemo({ ...schedule, ...given, max_steps: steps, name: base.name });
-  const { position, finished } = await runSession(resolved, nodeServices, {
-    ...(hooks === undefined ? {} : { hooks }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const report = { options: resolved.options, run: folder.path, step: position.step };
+  const batches = Math.ceil(trainA.length / base.batch_size);
+  const scheduled = (steps: number) =>
+    resolveDemo({ ...demoSchedule(steps, batches), ...given, name: base.name });
+  const controls = { ...(hooks && { hooks }), ...(signal && { signal }) };
+  const end = began + 1000 * SHARE_OF_TRAINING * (seconds ?? DEMO_SECONDS);
+  const { options, position, finished } =
+    base.max_steps > 0
+      ? await trainSteps(await scheduled(base.max_steps), controls)
+      : await trainUntil(end, await resolveDemo({ ...given, name: base.name }), scheduled, controls);
+  const report = { options, run: folder.path, step: position.step };
   if (!finished) return { ...report, results: undefined };
   const grid = join(folder.path, "grid.png");
   const scores = await writeResults(folder.path, grid, base.threads);
   return { ...report, results: { grid, scores } };
+}
+
+type Trained = TrainingResult & Pick<DemoReport, "options">;
+
+async function trainSteps(resolved: ResolvedOptions, controls: TrainingControls): Promise<Trained> {
+  return { ...(await runSession(resolved, nodeServices, controls)), options: resolved.options };
+}
+
+/**
+ * Trains until a time, in milliseconds of `performance.now()`. To be continued like any other run, to its end or
+ * beyond, the run then gets a length in steps: those that fitted the time, or would have if it was interrupted.
+ */
+async function trainUntil(
+  deadline: number,
+  resolved: ResolvedOptions,
+  scheduled: (steps: number) => Promise<ResolvedOptions>,
+  controls: TrainingControls,
+): Promise<Trained> {
+  const began = performance.now();
+  const result = await runSession(resolved, nodeServices, { ...controls, deadline });
+  const { step } = result.position;
+  if (step === 0) return { ...result, options: resolved.options };
+  const share = Math.min(1, (performance.now() - began) / (deadline - began));
+  const lasting = await scheduled(result.finished ? step : Math.ceil(step / share));
+  await writeRunOptions(runFolder(lasting.options), lasting);
+  return { ...result, options: lasting.options };
 }
 
 /** The demo's options below those that were given; the icons are put into the run's own folder. */
@@ -90,13 +120,4 @@ async function unusedName(runs_dir: string): Promise<string> {
     const taken = await stat(join(runs_dir, name)).catch(() => undefined);
     if (taken === undefined) return name;
   }
-}
-
-async function stepsIn(seconds: number, options: Options, hooks: TrainHooks | undefined): Promise<number> {
-  const secondsPerStep = await measureStep(options);
-  const steps = Math.max(1, Math.floor(seconds / secondsPerStep));
-  hooks?.onNotice?.(
-    `a step takes ${(secondsPerStep * 1000).toFixed(0)} ms here: ${steps} steps in ${seconds} s`,
-  );
-  return steps;
 }

@@ -3,10 +3,13 @@ export interface StartEvent {
   /** Steps already trained: 0, or where a continued run stands. */
   readonly step: number;
   readonly epoch: number;
+  /** Infinite where a time ends the training. */
   readonly lastEpoch: number;
   readonly batchesPerEpoch: number;
-  /** The step at which the training ends. */
+  /** The step at which the training ends; infinite where a time does. */
   readonly totalSteps: number;
+  /** That time, in milliseconds of `performance.now()`. */
+  readonly deadline?: number;
 }
 
 /** Told to `onStep`, after every step. */

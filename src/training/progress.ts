@@ -37,7 +37,11 @@ export function progressHooks(sink: ProgressSink, printEvery: number): TrainHook
     onStart(event) {
       start = event;
       const from = event.step === 0 ? "" : `, continuing after step ${event.step}`;
-      printLine(`training to step ${event.totalSteps}, ${event.batchesPerEpoch} steps an epoch${from}`);
+      const end =
+        event.deadline === undefined
+          ? `to step ${event.totalSteps}`
+          : `for ${duration(secondsTo(event.deadline))}`;
+      printLine(`training ${end}, ${event.batchesPerEpoch} steps an epoch${from}`);
     },
     onStep(event) {
       const whole = event.seconds + event.dataSeconds;
@@ -70,24 +74,32 @@ export function progressHooks(sink: ProgressSink, printEvery: number): TrainHook
   };
 }
 
-/** One line: `epoch 3/200  step 812/54200  G_GAN 0.71  G_L1 12.3  4.1 img/s  3 h 38 min left  1.9 GiB`. */
+/**
+ * One line: `epoch 3/200  step 812/54200  G_GAN 0.71  G_L1 12.3  4.1 img/s  3 h 38 min left  1.9 GiB`; without the
+ * totals where a time ends the training.
+ */
 export function progressLine(
   event: StepEvent,
   start: StartEvent | undefined,
   secondsPerStep: number,
   memoryBytes: number,
 ): string {
-  const total = start?.totalSteps ?? event.step;
+  const { lastEpoch = event.epoch, totalSteps = event.step, deadline } = start ?? {};
+  const left = deadline === undefined ? (totalSteps - event.step) * secondsPerStep : secondsTo(deadline);
   const losses = Object.entries(event.losses).map(([name, value]) => `${name} ${significant(value)}`);
   return [
-    `epoch ${event.epoch}/${start?.lastEpoch ?? event.epoch}`,
-    `step ${event.step}/${total}`,
+    `epoch ${event.epoch}${of(lastEpoch)}`,
+    `step ${event.step}${of(totalSteps)}`,
     ...losses,
     `${significant(event.images / secondsPerStep)} img/s`,
-    `${duration((total - event.step) * secondsPerStep)} left`,
+    `${duration(left)} left`,
     `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
   ].join("  ");
 }
+
+const of = (total: number): string => (Number.isFinite(total) ? `/${total}` : "");
+
+const secondsTo = (deadline: number): number => Math.max(0, deadline - performance.now()) / 1000;
 
 /** Seconds as people say them: `45 s`, `12 min`, `3 h 38 min`, `2 d 4 h`. */
 export function duration(seconds: number): string {

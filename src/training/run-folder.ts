@@ -85,6 +85,11 @@ export async function beginRun(folder: RunFolder, resolved: ResolvedOptions): Pr
   await mkdir(folder.checkpoints, { recursive: true });
   await mkdir(folder.samples, { recursive: true });
   await removePartials(folder.checkpoints);
+  await writeRunOptions(folder, resolved);
+}
+
+/** Records the options of a run, to be continued with. */
+export async function writeRunOptions(folder: RunFolder, resolved: ResolvedOptions): Promise<void> {
   const { options, origins } = resolved;
   const config = { format: "pixcycle run", version: 1, writer: version, options, origins };
   await writeFileAtomic(folder.config, `${JSON.stringify(config, undefined, 2)}\n`);

@@ -58,6 +58,16 @@ function closedForm(options: ScheduleOptions, e: number): number | undefined {
   }
 }
 
+/**
+ * The rate of a training that ends at a time instead of after its epochs: held for the first half of the time, then
+ * linearly to zero at its end.
+ * @param began, @param deadline, @param now milliseconds of one clock
+ */
+export function rateAtTime(lr: number, began: number, deadline: number, now: number): number {
+  if (now >= deadline) return 0;
+  return lr * Math.min(1, (2 * (deadline - now)) / (deadline - began));
+}
+
 function endPlateauEpoch(state: ScheduleState, metric = Number.POSITIVE_INFINITY): ScheduleState {
   const { factor, threshold, patience, smallestChange } = PLATEAU;
   const epoch = state.epoch + 1;

@@ -40,6 +40,8 @@ export interface TrainingControls {
   readonly hooks?: TrainHooks;
   /** When aborted, the step in progress is finished and saved, and the training returns. */
   readonly signal?: AbortSignal;
+  /** When to end, whatever the options say: see `TrainerParts`. */
+  readonly deadline?: number;
 }
 
 /**
@@ -66,7 +68,7 @@ export async function resolveTraining(sources: Omit<OptionSources, "run">): Prom
 export async function runSession(
   resolved: ResolvedOptions,
   services: TrainingServices,
-  { hooks, signal }: TrainingControls = {},
+  { hooks, signal, deadline }: TrainingControls = {},
 ): Promise<TrainingResult> {
   const { options } = resolved;
   const folder = runFolder(options);
@@ -86,6 +88,7 @@ export async function runSession(
         ...{ options, runner, data, folder, start, ...validate },
         ...(hooks === undefined ? {} : { hooks }),
         ...(signal === undefined ? {} : { signal }),
+        ...(deadline === undefined ? {} : { deadline }),
         writeSample: (step, images) => services.writeSample(folder.samples, step, images),
       });
     } finally {

@@ -16,7 +16,7 @@ import {
 } from "./position.js";
 import { type RunFolder, writeBest, writeLatest } from "./run-folder.js";
 import { RunLog } from "./run-log.js";
-import { endEpoch } from "./schedule.js";
+import { endEpoch, rateAtTime } from "./schedule.js";
 
 /** Where the batches come from. The order is decided by the options and the epoch alone. */
 export interface TrainingData {
@@ -40,6 +40,11 @@ export interface TrainerParts {
   readonly hooks?: TrainHooks;
   /** When aborted, the step in progress is finished and saved, and the training returns. */
   readonly signal?: AbortSignal;
+  /**
+   * When to end, in milliseconds of `performance.now()`, however many steps fit; the rate then follows the time (see
+   * `rateAtTime`), and the options' epochs and steps say nothing. Such a training cannot be repeated exactly.
+   */
+  readonly deadline?: number;
   /** A distance to the truth on images that are not trained on: for the plateau schedule and `val_freq`. */
   readonly validate?: () => Promise<number>;
   /** Writes a step's images (by the reference's names, the real ones too), returns the path. */
@@ -57,8 +62,8 @@ export interface TrainingResult {
 }
 
 /**
- * Trains from a position to the end of the last epoch or `max_steps`, writing metrics, samples and checkpoints.
- * Interrupted at any step and continued, it reaches the same state as without the interruption.
+ * Trains from a position to the end of the last epoch or `max_steps`, or to the deadline, writing metrics, samples and checkpoints.
+ * Without a deadline, interrupted at any step and continued, it reaches the same state as without the interruption.
  * When a loss is not a number, it goes back to the last good checkpoint, once, and on at half the rate.
  * @throws PixcycleError E_DIVERGED the second time, or without a checkpoint; E_FILE_WRITE; earlier checkpoints stay whole
  */
@@ -77,6 +82,7 @@ class Trainer {
   private savedStep: number;
   private checkpoint: string | undefined;
   private readonly diagnosis: Diagnosis;
+  private readonly began = performance.now();
 
   constructor(
     private readonly parts: TrainerParts,
@@ -92,16 +98,20 @@ class Trainer {
   }
 
   async run(): Promise<TrainingResult> {
-    const { options, hooks } = this.parts;
+    const { options, hooks, deadline } = this.parts;
     hooks?.onStart?.({
       step: this.position.step,
       epoch: this.position.epoch,
-      lastEpoch: lastEpoch(options),
       batchesPerEpoch: this.position.batchesPerEpoch,
-      totalSteps: this.position.step + stepsLeft(this.position, options),
+      ...(deadline === undefined
+        ? {
+            lastEpoch: lastEpoch(options),
+            totalSteps: this.position.step + stepsLeft(this.position, options),
+          }
+        : { lastEpoch: Number.POSITIVE_INFINITY, totalSteps: Number.POSITIVE_INFINITY, deadline }),
     });
     while (!this.isOver()) await this.trainEpoch();
-    const finished = isFinished(this.position, options);
+    const finished = this.isFinished();
     if (stopsEarly(this.position, options)) {
       const { best, bestStep, worse } = this.position.validation!;
       hooks?.onNotice?.(
@@ -113,7 +123,24 @@ class Trainer {
   }
 
   private isOver(): boolean {
-    return this.parts.signal?.aborted === true || isFinished(this.position, this.parts.options);
+    return this.parts.signal?.aborted === true || this.isFinished();
+  }
+
+  private isFinished(): boolean {
+    const { options, deadline } = this.parts;
+    if (deadline === undefined) return isFinished(this.position, options);
+    return performance.now() >= deadline && this.position.step > this.parts.start.step;
+  }
+
+  /** The rate of the next step. */
+  private get learningRate(): number {
+    const { options, deadline } = this.parts;
+    const { schedule, recovery } = this.position;
+    const planned =
+      deadline === undefined
+        ? schedule.learningRate
+        : rateAtTime(options.lr, this.began, deadline, performance.now());
+    return planned * (recovery?.rateFactor ?? 1);
   }
 
   private async trainEpoch(): Promise<void> {
@@ -150,8 +177,8 @@ class Trainer {
   /** @returns false if it went back to a checkpoint instead */
   private async trainStep(batch: Batch, dataSeconds: number): Promise<boolean> {
     const { options, runner, hooks } = this.parts;
-    const { epoch, schedule, recovery } = this.position;
-    const learningRate = schedule.learningRate * (recovery?.rateFactor ?? 1);
+    const { epoch } = this.position;
+    const { learningRate } = this;
     const step = this.position.step + 1;
     const visuals = this.parts.writeSample !== undefined && step % options.display_freq === 0;
 
@@ -194,7 +221,7 @@ class Trainer {
     const distance = await this.validate();
     const schedule = endEpoch(this.position.schedule, options, distance);
     this.position = { ...this.position, epoch: epoch + 1, batch: 0, schedule };
-    const ended = { epoch, step, learningRate: schedule.learningRate };
+    const ended = { epoch, step, learningRate: this.learningRate };
     if (distance === undefined) {
       hooks?.onEpochEnd?.(ended);
       return;

@@ -20,6 +20,14 @@ describe("progressLine", () => {
     );
   });
 
+  it("counts down to the time that ends a training, without totals", () => {
+    const endless = { ...start, lastEpoch: Number.POSITIVE_INFINITY, totalSteps: Number.POSITIVE_INFINITY };
+    const deadline = performance.now() + 61_200;
+    expect(progressLine(event(800), { ...endless, deadline }, 0.5, 0)).toMatch(
+      /^epoch 2 {2}step 800 {2}G_GAN .* 61 s left/,
+    );
+  });
+
   it.each([
     [0, "0 s"],
     [45.4, "45 s"],

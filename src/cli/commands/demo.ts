@@ -10,7 +10,13 @@ const PRINT_EVERY = 100;
 /** Trains on the built-in icons, shows what came out, and says what can be done with it. */
 export const command: Command = {
   options: ["model", "name", "runs_dir", "seed", "max_steps", "threads", "max_memory", "overwrite"],
-  flags: [{ name: "time", value: "SECONDS", summary: "how long to train on this machine (150)" }],
+  flags: [
+    {
+      name: "time",
+      value: "SECONDS",
+      summary: "how long the demo may take, however busy the machine is (150)",
+    },
+  ],
   examples: ["demo", "demo --model cycle_gan", "demo --time 900 --name longer"],
   async run(call, output) {
     const { runDemo } = await import("../../demo/demo.js");
