@@ -3,7 +3,8 @@
     python3 train.py --model cycle_gan --dataroot DIR --size 64 --n_steps 5000 --out DIR [--netG resnet_6blocks --ngf 32 ...]
 
 DIR holds trainA, trainB, testA and testB; for pix2pix the two sides have equal names. The rate is constant, then falls
-linearly to zero over the last --n_steps_decay steps. Writes to --out: net_G*.safetensors (and net_D*), losses.jsonl,
+linearly to zero over the last --n_steps_decay steps. With --load_size above --size, training images are resized to it and
+cropped at random: a pair alike, unpaired images each for itself. Writes to --out: net_G*.safetensors (and net_D*), losses.jsonl,
 config.json, and images-STEP/fake_B/NAME.png (from testA; for CycleGAN also fake_A from testB).
 """
 
@@ -64,8 +65,8 @@ class Unaligned:
             self.draw.shuffle(self.order)
         return self.A[self.order.pop() % len(self.A)], self.draw.choice(self.B)
 
-    def flip(self, A, B):
-        return [image.flip(-1) if self.draw.random() < 0.5 else image for image in (A, B)]
+    def augment(self, A, B, size, flips):
+        return [augment([image], size, flips, self.draw)[0] for image in (A, B)]
 
 
 class Aligned:
@@ -83,12 +84,21 @@ class Aligned:
             self.draw.shuffle(self.order)
         return self.pairs[self.order.pop()]
 
-    def flip(self, A, B):
-        return (A.flip(-1), B.flip(-1)) if self.draw.random() < 0.5 else (A, B)
+    def augment(self, A, B, size, flips):
+        return augment([A, B], size, flips, self.draw)
 
 
-def make_batch(data, count, flips):
-    samples = [data.flip(*data.sample()) if flips else data.sample() for _ in range(count)]
+def augment(images, size, flips, draw):
+    """The same random crop of all images, and the same flip."""
+    height, width = images[0].shape[1:]
+    top, left = draw.randint(0, height - size), draw.randint(0, width - size)
+    flipped = draw.random() < 0.5 and flips
+    crops = [image[:, top:top + size, left:left + size] for image in images]
+    return [crop.flip(-1) for crop in crops] if flipped else crops
+
+
+def make_batch(data, count, size, flips):
+    samples = [data.augment(*data.sample(), size, flips) for _ in range(count)]
     return [to_network(torch.stack(side)) for side in zip(*samples)]
 
 
@@ -116,6 +126,7 @@ def parse_arguments():
     parser.add_argument("--dataroot", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--load_size", type=int, help="resize training images to this, then crop --size at random (default: --size)")
     parser.add_argument("--n_steps", type=int, required=True)
     parser.add_argument("--n_steps_decay", type=int, help="default: half of n_steps")
     parser.add_argument("--batch_size", type=int, default=1)
@@ -125,7 +136,9 @@ def parse_arguments():
     parser.add_argument("--test_every", type=int, default=1000, help="steps between test images and saved networks")
     parser.add_argument("--print_every", type=int, default=100)
     parser.add_argument("--eval", action="store_true", help="test images with running statistics and without dropout")
-    parser.add_argument("--no_dropout", action=argparse.BooleanOptionalAction)
+    for name in ("no_dropout", "learn_residual"):
+        parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction)
+    parser.add_argument("--upsample", choices=["deconv", "resize-conv"])
     for name in ("netG", "netD", "norm", "gan_mode", "init_type"):
         parser.add_argument(f"--{name}")
     for name in ("ngf", "ndf", "n_layers_D", "pool_size"):
@@ -133,7 +146,12 @@ def parse_arguments():
     for name in ("lr", "beta1", "init_gain", "lambda_L1", "lambda_A", "lambda_B", "lambda_identity"):
         parser.add_argument(f"--{name}", type=float)
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.load_size is None:
+        arguments.load_size = arguments.size
+    if arguments.load_size < arguments.size:
+        parser.error(f"--load_size {arguments.load_size} is smaller than --size {arguments.size}")
+    return arguments
 
 
 def main():
@@ -146,7 +164,8 @@ def main():
     model = make_model(given)
     model.make_optimisers()
 
-    folders = {side: load_folder(arguments.dataroot / side, arguments.size) for side in ("trainA", "trainB", "testA", "testB")}
+    sizes = {"trainA": arguments.load_size, "trainB": arguments.load_size, "testA": arguments.size, "testB": arguments.size}
+    folders = {side: load_folder(arguments.dataroot / side, size) for side, size in sizes.items()}
     make_data = Aligned if arguments.model == "pix2pix" else Unaligned
     data = make_data(folders["trainA"], folders["trainB"], random.Random(arguments.seed + 1))
     tests = {"A": folders["testA"], "B": folders["testB"]}
@@ -159,7 +178,7 @@ def main():
     with open(out / "losses.jsonl", "w") as log:
         for step in range(1, steps + 1):
             model.set_learning_rate(model.options["lr"] * min(1.0, (steps - step + 1) / (decay + 1)))
-            model.step(*make_batch(data, arguments.batch_size, not arguments.no_flip))
+            model.step(*make_batch(data, arguments.batch_size, arguments.size, not arguments.no_flip))
             seconds = time.monotonic() - start
             last = step == steps or (arguments.time_limit is not None and seconds > arguments.time_limit)
             if step % arguments.print_every == 0 or last:
