@@ -42,8 +42,11 @@ function values(name) {
     : choices.map(code).join(" ");
 }
 
+/** Options without a default, and when they are needed. */
+const UNSET = { dataroot: "must be given", vgg_weights: "must be given for vgg16_unet, no other uses it" };
+
 function defaultOf(name) {
-  const shown = (value) => (value === "" ? "must be given" : code(value));
+  const shown = (value) => (value === "" ? UNSET[name] : code(value));
   if (name === "model") return "one of the two must be given";
   if (name === "preset") return "that of the model";
   if (name in defaults) return shown(defaults[name]);

@@ -30,15 +30,8 @@ const DECODER = [4, 2, 1, 0.5, 0.5] as const;
  */
 export function vggUnet(state: NetworkState, x: Tensor, options: VggUnetOptions): Tensor {
   const { graph } = state;
-  const pools: Tensor[] = [];
-  let features = x;
-  BLOCKS.forEach((block, i) => {
-    features = graph.scope(`block${i + 1}`, () => {
-      const layer = { out: options.filters * Math.min(2 ** i, 8), kernel: 3, padding: 1, bias: true };
-      return maxPool(block.reduce((y, n) => relu(conv(state, `features.${n}`, y, layer)), features));
-    });
-    pools.push(features);
-  });
+  const pools = vggFeatures(state, x, options.filters);
+  let features = pools.at(-1)!;
   DECODER.forEach((share, i) => {
     features = graph.scope(`up${i + 1}`, () => {
       const enlarged = upsampleNearest(features, 2);
@@ -56,6 +49,23 @@ export function vggUnet(state: NetworkState, x: Tensor, options: VggUnetOptions)
   return graph.scope("out", () =>
     tanh(conv(state, "last", features, { out: options.outputChannels, kernel: 3, padding: 1, bias: true })),
   );
+}
+
+/**
+ * The encoder, torchvision's `vgg16().features`: x [N, C, H, W] → what each of its five blocks pools,
+ * [N, filters·{1, 2, 4, 8, 8}, H/2, W/2] to [.., H/32, W/32].
+ */
+export function vggFeatures(state: NetworkState, x: Tensor, filters: number): Tensor[] {
+  const pools: Tensor[] = [];
+  BLOCKS.forEach((block, i) => {
+    const pooled = state.graph.scope(`block${i + 1}`, () => {
+      const layer = { out: filters * Math.min(2 ** i, 8), kernel: 3, padding: 1, bias: true };
+      const image = pools.at(-1) ?? x;
+      return maxPool(block.reduce((y, n) => relu(conv(state, `features.${n}`, y, layer)), image));
+    });
+    pools.push(pooled);
+  });
+  return pools;
 }
 
 /** The largest of every 2×2 pixels; of equal ones the gradient goes to the first. */

@@ -140,7 +140,7 @@ export const presetOfModel: Record<ModelName, PresetName> = {
   cycle_gan: "torch-cyclegan",
 };
 
-/** Defaults of what no preset decides. An empty `dataroot` means that none was given. */
+/** Defaults of what no preset decides. An empty `dataroot` or `vgg_weights` means that none was given. */
 export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   dataroot: "",
   phase: "train",

@@ -100,7 +100,9 @@ export const runOptions = {
   epoch_count: z.int().min(1).describe("number of the first epoch; a continued run knows its own"),
   vgg_weights: z
     .string()
-    .describe("torchvision's VGG16 weights (.pth or .safetensors) to start vgg16_unet from, or none"),
+    .describe(
+      "what vgg16_unet starts from: a file with torchvision's VGG16 weights (.pth or .safetensors), or none for random ones",
+    ),
   max_steps: z.int().min(0).describe("stop after this many steps; 0 trains all epochs"),
   continue_train: z.boolean().describe("continue the run of this name from its newest checkpoint"),
   epoch: z

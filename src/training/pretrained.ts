@@ -8,23 +8,28 @@ import type { ModelRunner } from "../runtime/runner.js";
 /** Names of the encoder's tensors, torchvision's. */
 const ENCODER = /^features\.\d+\.(weight|bias)$/;
 
+const WHERE = "vgg16-397923af.pth (528 MB, https://download.pytorch.org/models/vgg16-397923af.pth)";
+
+/**
+ * Whether a training from the start can have its encoders' weights.
+ * @throws PixcycleError E_OPTION if vgg16_unet has neither a file nor `none`
+ */
+export function checkPretrained({ netG, vgg_weights }: Options): void {
+  if (netG !== "vgg16_unet" || vgg_weights !== "") return;
+  throw new PixcycleError("E_OPTION", "netG vgg16_unet starts from a trained VGG16, and none is given.", {
+    hint: `Get torchvision's ${WHERE} and name it with --vgg_weights, or start from random weights with --vgg_weights none.`,
+  });
+}
+
 /**
  * Starts the generators' VGG16 encoders from the file `vgg_weights`, if they have one; `none` leaves them random.
- * @throws PixcycleError E_OPTION if no file is named, E_CHECKPOINT_MISMATCH for one without VGG16's
- *   convolutions or with other shapes, and as `readTensorFile`
+ * @throws PixcycleError as `checkPretrained` and `readTensorFile`; E_CHECKPOINT_MISMATCH for a file without VGG16's
+ *   convolutions or with other shapes
  */
 export async function loadPretrained(options: Options, runner: ModelRunner): Promise<void> {
+  checkPretrained(options);
   const { netG, vgg_weights } = options;
   if (netG !== "vgg16_unet" || vgg_weights === "none") return;
-  if (vgg_weights === "") {
-    throw new PixcycleError(
-      "E_OPTION",
-      "vgg16_unet starts from VGG16's ImageNet weights: no file is given.",
-      {
-        hint: "Give torchvision's vgg16-397923af.pth with --vgg_weights, or --vgg_weights none for random ones.",
-      },
-    );
-  }
   const { tensors } = await readTensorFile(vgg_weights);
   const encoder: TensorMap = new Map(
     [...tensors].filter(([name]) => ENCODER.test(name)).map(([name, tensor]) => [name, inFloat32(tensor)]),
@@ -38,7 +43,7 @@ export async function loadPretrained(options: Options, runner: ModelRunner): Pro
         "E_CHECKPOINT_MISMATCH",
         `${vgg_weights} has no ${missing}: it is not torchvision's VGG16.`,
         {
-          hint: "Give vgg16-397923af.pth, without batch norm, or --vgg_weights none for random ones.",
+          hint: `Give ${WHERE}, which has no batch norm, or --vgg_weights none for random weights.`,
         },
       );
     }

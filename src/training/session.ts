@@ -13,7 +13,7 @@ import { loadCheckpoint } from "./checkpoint.js";
 import type { TrainHooks } from "./hooks.js";
 import { checkMemory, describeMemory, type MemoryEstimate } from "./memory.js";
 import { continuePosition, startPosition, type TrainingPosition } from "./position.js";
-import { loadPretrained } from "./pretrained.js";
+import { checkPretrained, loadPretrained } from "./pretrained.js";
 import {
   beginRun,
   checkRunFolder,
@@ -47,7 +47,8 @@ export interface TrainingControls {
 /**
  * The complete options of a training. With `continue_train`, those of the earlier run are the base, so that its
  * name is all that has to be given.
- * @throws PixcycleError as `resolveOptions`, and E_CHECKPOINT_MISSING for an earlier run that is not there
+ * @throws PixcycleError as `resolveOptions`; E_OPTION without a data set or the weights that `vgg16_unet` starts from;
+ *   E_CHECKPOINT_MISSING for an earlier run that is not there
  */
 export async function resolveTraining(sources: Omit<OptionSources, "run">): Promise<ResolvedOptions> {
   const given = { ...defaults, ...givenOptions(sources) };
@@ -58,6 +59,8 @@ export async function resolveTraining(sources: Omit<OptionSources, "run">): Prom
       hint: "Give its folder with --dataroot.",
     });
   }
+  // A continued run has its weights already.
+  if (!given.continue_train) checkPretrained(resolved.options);
   return resolved;
 }
 
