@@ -4,7 +4,7 @@ import type { ByteSource } from "./byte-source.js";
 import { readTensorSource, type TensorFile } from "./tensor-source.js";
 
 /**
- * Reads a file of named tensors, safetensors or any PyTorch `.pth`: see {@link readTensorSource}.
+ * Reads a file of named tensors, safetensors, any PyTorch `.pth` or a `.pict`: see {@link readTensorSource}.
  *
  * @throws PixcycleError E_FILE_MISSING if it is not there, not a file or may not be read; E_FILE_FORMAT;
  *   E_PICKLE_FORBIDDEN

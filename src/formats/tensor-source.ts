@@ -1,5 +1,6 @@
 import { PixcycleError } from "../errors.js";
 import type { ByteSource } from "./byte-source.js";
+import { decodePict, isPict } from "./pict.js";
 import { decodeSafetensors } from "./safetensors.js";
 import type { TensorMap } from "./tensor.js";
 import { openTorchStream } from "./torch/legacy.js";
@@ -13,8 +14,8 @@ export interface TensorFile {
 }
 
 /**
- * Reads named tensors from bytes of any origin: safetensors, or a PyTorch `.pth` in any of its three containers.
- * The content decides. Names of a `.pth` are flattened with dots and lose a common `module.`; its text and numbers
+ * Reads named tensors from bytes of any origin: safetensors, a PyTorch `.pth` in any of its three containers, or
+ * affinelayer's `.pict`. The content decides. Names of a `.pth` are flattened with dots and lose a common `module.`; its text and numbers
  * become metadata. No code of the file is ever run.
  *
  * @throws PixcycleError E_FILE_FORMAT saying what is wrong and where; E_PICKLE_FORBIDDEN naming what a `.pth` asks
@@ -24,6 +25,7 @@ export async function readTensorSource(source: ByteSource): Promise<TensorFile> 
   const head = await source.read(0, HEAD_BYTES);
   if (isSafetensors(head)) return decodeSafetensors(await source.read(0, source.size), source.where);
   const open = CONTAINERS.find(({ matches }) => matches(head))?.open;
+  if (open === undefined && isPict(head)) return { tensors: await decodePict(source), metadata: {} };
   if (open === undefined) throw unknownFile(head, source.where);
   return readStateDict(await open(source), source.size, source.where);
 }
@@ -70,7 +72,7 @@ function unknownFile(head: Uint8Array, where: string): PixcycleError {
   const text = textAt(head, 0, head.length);
   const [, problem, hint] = LOOKALIKES.find(([matches]) => matches(text)) ?? [
     undefined,
-    "it is neither safetensors nor a PyTorch file",
+    "it is neither safetensors nor a PyTorch file nor a .pict",
     "Give a .safetensors file, or a .pth saved with torch.save(net.state_dict(), path).",
   ];
   return new PixcycleError("E_FILE_FORMAT", `${where} holds no readable tensors: ${problem}.`, { hint });

@@ -2,6 +2,7 @@ import { PixcycleError } from "../errors.js";
 import type { TensorMap } from "../formats/tensor.js";
 import { showShape } from "../graph/shape.js";
 import type { NormKind } from "../nn/layers.js";
+import { fromAffinelayer, isAffinelayer } from "./affinelayer.js";
 import {
   type DiscriminatorOptions,
   describeNetwork,
@@ -37,14 +38,18 @@ export interface InferredNetwork<A = GeneratorArchitecture | DiscriminatorArchit
   readonly network: Network;
   /** The weights without leftovers: they fit the network exactly. */
   readonly weights: TensorMap;
-  /** Tensors left out: statistics that instance norms of PyTorch before 0.4 carried along and never used. */
+  /**
+   * Tensors left out, which change nothing: statistics that instance norms of PyTorch before 0.4 carried along and
+   * never used, biases in front of a norm in affinelayer's files.
+   */
   readonly dropped: readonly string[];
 }
 
 type Shape4 = readonly [number, number, number, number];
 
 /**
- * Recognises a network by the names and shapes of its state dict, which are the reference implementation's.
+ * Recognises a network by the names and shapes of its state dict, which are the reference implementation's, or
+ * TensorFlow's for the generator of affinelayer's pix2pix.
  * Weights do not tell the slope of LeakyReLU, what norms add to the variance, nor, where norms have no parameters, the
  * U-Net's style; they are taken from the training's options, else they are what goes with the style.
  * @param where the file, for messages
@@ -56,6 +61,10 @@ export function inferNetwork(
   where: string,
   trained: Partial<UntoldOptions> = {},
 ): InferredNetwork {
+  if (isAffinelayer(weights)) {
+    const { weights: converted, dropped } = fromAffinelayer(weights, where);
+    return { ...inferUnet(new StateDict(converted, where, trained)), dropped };
+  }
   const seen = new StateDict(weights, where, trained);
   if (seen.has("model.model.0.weight")) return inferUnet(seen);
   if (seen.has("net.0.weight")) return inferPixelGan(seen);
@@ -90,15 +99,24 @@ function inferUnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
   const [ngf, inputChannels] = seen.shape("model.model.0.weight");
   const last = seen.shape("model.model.3.weight");
   const norm = seen.norm("model.model.1.model.1", "model.model.1.model.2");
-  // The level before `prefix` is the innermost, which only a tf U-Net normalises after its halving.
-  const told = norm === "batch" || norm === "instance_affine";
-  const style = seen.has(`${prefix.replace(/3$/, "2")}.weight`) ? "tf" : told ? "torch" : undefined;
+  const style = unetStyle(seen, prefix.replace(/\.3$/, ""), norm);
   const upsample = last[2] === 3 ? "resize-conv" : "deconv";
   return generatorOf(seen, {
     ...{ netG, ngf, upsample, inputChannels, dropout: undefined },
     ...{ norm, ...seen.untold(style) },
     outputChannels: upsample === "deconv" ? last[1] : last[0],
   });
+}
+
+/** The style that the modules of the innermost level tell: only a torch U-Net does not normalise after its halving. */
+function unetStyle(
+  seen: StateDict,
+  innermost: string,
+  norm: NormKind,
+): UntoldOptions["net_style"] | undefined {
+  if (seen.isConv(`${innermost}.4.weight`)) return "affinelayer";
+  if (seen.has(`${innermost}.2.weight`)) return "tf";
+  return norm === "batch" || norm === "instance_affine" ? "torch" : undefined;
 }
 
 function inferResnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
@@ -236,9 +254,10 @@ class StateDict {
    * do not; the usual one is not mentioned.
    */
   untold(style: UntoldOptions["net_style"] | undefined): Partial<UntoldOptions> {
-    const { leaky_slope, norm_eps, norm_momentum, net_style = "torch" } = this.trained;
+    const { leaky_slope, norm_eps, norm_momentum } = this.trained;
+    const net_style = style ?? this.trained.net_style ?? "torch";
     return {
-      ...((style ?? net_style) === "tf" && { net_style: "tf" }),
+      ...(net_style !== "torch" && { net_style }),
       ...(leaky_slope !== undefined && { leaky_slope }),
       ...(norm_eps !== undefined && { norm_eps }),
       ...(norm_momentum !== undefined && { norm_momentum }),
@@ -268,7 +287,7 @@ class StateDict {
 
   private error(problem: string): PixcycleError {
     return new PixcycleError("E_CHECKPOINT_MISMATCH", `${this.where} ${problem}.`, {
-      hint: "Known are the reference's ResNet and U-Net generators, PatchGAN and PixelGAN, as state dicts.",
+      hint: "Known are the reference's ResNet and U-Net generators, PatchGAN and PixelGAN, as state dicts, and affinelayer's U-Net.",
     });
   }
 }

@@ -131,7 +131,7 @@ export function discriminator(name: string, options: DiscriminatorOptions, input
     divisor: 1,
     // After the halvings, two 4×4 convolutions with padding 1 shrink the image by 1 each.
     minimumSize: 3 * 2 ** layers,
-    forward: (state, x) => patchGan(state, x, { ...shared, layers, firstBias: style === "torch" }),
+    forward: (state, x) => patchGan(state, x, { ...shared, layers, firstBias: style !== "tf" }),
   };
 }
 

@@ -22,8 +22,10 @@ export const networkOptions = {
     .describe("how far batch norm's running statistics follow a batch, as PyTorch counts it"),
   leaky_slope: z.number().min(0).max(1).describe("slope of LeakyReLU below zero"),
   net_style: z
-    .enum(["torch", "tf"])
-    .describe("arrangement of the U-Net's levels and biases: PyTorch's reference or TensorFlow's tutorial"),
+    .enum(["torch", "tf", "affinelayer"])
+    .describe(
+      "arrangement of the U-Net's levels and biases: PyTorch's reference, TensorFlow's tutorial, affinelayer's pix2pix",
+    ),
   no_dropout: z.boolean().describe("no dropout in the generator"),
   init_type: z.enum(["normal", "xavier", "kaiming", "orthogonal"]).describe("weight initialisation"),
   init_gain: z.number().positive().describe("scale of normal, xavier and orthogonal initialisation"),

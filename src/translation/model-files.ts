@@ -45,7 +45,7 @@ export async function findModel(path: string, options: FindModelOptions = {}): P
       "E_CHECKPOINT_MISSING",
       `There is no ${path}, and no run of this name in ${runs_dir}.`,
       {
-        hint: "Give a run's name or folder, a checkpoint's folder, or a .safetensors or .pth file.",
+        hint: "Give a run's name or folder, a checkpoint's folder, or a .safetensors, .pth or .pict file.",
       },
     );
   }

@@ -173,7 +173,7 @@ describe("pixcycle import", () => {
   it("converts single files, without the leftovers of old PyTorch", async () => {
     const old = `${networks}resnet9_old_statistics.pth`;
     const { stderr, stdout } = await good("import", old, "--out", "old.safetensors", "--json");
-    expect(stderr).toContain("46 unused statistics of instance norms dropped");
+    expect(stderr).toContain("46 unused tensors dropped");
     expect(JSON.parse(stdout)).toMatchObject({
       networks: [{ name: "net_G", architecture: { netG: "resnet_9blocks", norm: "instance" }, dropped: 46 }],
       files: ["old.safetensors"],

@@ -80,6 +80,11 @@ describe("TensorFlow's style", () => {
     });
   });
 
+  it.each(norms)("of affinelayer is told by the modules of the bottleneck: norm %s", (norm) => {
+    const weights = stateDict(generator("net_G", { ...tf, norm, net_style: "affinelayer" }, 3, 3));
+    expect(seen(weights)).toMatchObject({ netG: "unet_64", norm, net_style: "affinelayer" });
+  });
+
   it("is taken from the training where norms have no parameters, and so are slopes and epsilons", () => {
     const weights = stateDict(generator("net_G", { ...tf, norm: "none" }, 3, 3));
     expect(seen(weights).net_style).toBeUndefined();
@@ -102,6 +107,7 @@ describe("a bare weight file", () => {
     ["unet_64", "batch", "torch", 1e-5],
     ["unet_64", "batch", "tf", 1e-3],
     ["unet_64", "instance_affine", "tf", 1e-5],
+    ["unet_64", "batch", "affinelayer", 1e-5],
     ["vgg16_unet", "instance_affine", "torch", 1e-3],
   ] as const)("of %s, %s norm, style %s has the epsilon %d", (netG, norm, net_style, eps) => {
     const options = { netG, norm, net_style, ngf: 2, no_dropout: true, upsample: "deconv" } as const;

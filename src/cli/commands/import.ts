@@ -22,7 +22,7 @@ interface ImportedNetwork extends InferredNetwork {
   readonly file: string;
 }
 
-/** Takes over weights from PyTorch: as a safetensors file, as a folder of them, or as a run to train further. */
+/** Takes over weights from PyTorch or of a `.pict`: as a safetensors file, as a folder of them, or as a run to train further. */
 export const command: Command = {
   arguments: "<file...>",
   options: ["dataroot", "direction", "no_dropout", "epoch", "overwrite"],
@@ -38,6 +38,7 @@ export const command: Command = {
     "import horse2zebra.pth --out horse2zebra.safetensors",
     "import checkpoints/facades_pix2pix --out runs/facades",
     "import latest_net_G.pth latest_net_D.pth --out runs/facades",
+    "import edges2cats_AtoB.pict --out edges2cats.safetensors",
   ],
   async run(call, output) {
     const out = String(call.flags.out);
@@ -151,8 +152,7 @@ function describe({ name, file, architecture, network, dropped }: ImportedNetwor
           `ndf ${architecture.ndf}, norm ${norm}, ${inputChannels} channels`,
         ];
   const parameters = `${(parameterCount(network) / 1e6).toFixed(3)} M parameters`;
-  const leftovers =
-    dropped.length === 0 ? "" : `; ${dropped.length} unused statistics of instance norms dropped`;
+  const leftovers = dropped.length === 0 ? "" : `; ${dropped.length} unused tensors dropped`;
   output.note(`${file}: ${name}, ${[...words, parameters].join(", ")}${leftovers}`);
 }
 

@@ -49,14 +49,14 @@ function describeNetwork({
     architecture.kind === "generator"
       ? `${architecture.inputChannels} → ${architecture.outputChannels} channels`
       : `${architecture.n_layers_D} layers, ${architecture.inputChannels} channels`,
-    ...(architecture.net_style === "tf" ? ["TensorFlow style"] : []),
+    ...(architecture.net_style === undefined ? [] : [`style ${architecture.net_style}`]),
     ...(architecture.kind === "generator" && architecture.dropout === true ? ["dropout"] : []),
     ...(architecture.kind === "generator" && architecture.upsample !== "deconv"
       ? [architecture.upsample]
       : []),
     ...(architecture.kind === "generator" && architecture.learn_residual === true ? ["residual"] : []),
     `${parameters.toLocaleString("en")} parameters`,
-    ...(dropped > 0 ? [`${dropped} unused tensors of old PyTorch`] : []),
+    ...(dropped > 0 ? [`${dropped} unused tensors`] : []),
   ];
   return line(name, parts.join(", "));
 }
