@@ -10,7 +10,8 @@ import type { OptionOrigin } from "../options/resolve.js";
 import type { OptionName, Options } from "../options/schema.js";
 import { listCheckpoints, readCheckpointFile, readRecord } from "../training/checkpoint.js";
 import type { MetricsRecord } from "../training/metrics.js";
-import { type RunFolder, readRunOptions } from "../training/run-folder.js";
+import type { Recovery, ValidationState } from "../training/position.js";
+import { findCheckpoint, type RunFolder, readRunOptions } from "../training/run-folder.js";
 import { type FindModelOptions, findModel, modelName } from "../translation/model-files.js";
 
 /** A network's file and what its weights are; or, as a coded line, why that cannot be told. */
@@ -35,12 +36,20 @@ export interface Inspection {
     readonly step: number;
     readonly epoch: number;
     readonly writer: string;
+    /** What the validations so far have shown, and how the training was taken back, if they did and it was. */
+    readonly validation?: ValidationState;
+    readonly recovery?: Recovery;
     /** Every file with its size; `problem` where size or digest are not those that were written. */
     readonly files: readonly { readonly name: string; readonly bytes: number; readonly problem?: string }[];
   };
   readonly options?: Options;
   readonly origins?: Readonly<Partial<Record<OptionName, OptionOrigin>>>;
-  readonly run?: { readonly checkpoints: readonly string[]; readonly history: History };
+  readonly run?: {
+    readonly checkpoints: readonly string[];
+    /** The one with the lowest validation distance; undefined without a validation. */
+    readonly best?: string;
+    readonly history: History;
+  };
 }
 
 /** What `metrics.jsonl` tells. */
@@ -69,20 +78,24 @@ export async function inspectModel(path: string, options: FindModelOptions): Pro
   }
   const { options: trained, ...checkpoint } = await inspectCheckpoint(files.checkpoint);
   if (files.kind === "checkpoint") return { kind: "checkpoint", name, ...checkpoint, options: trained };
-  const origins = await readOrigins(files.folder);
-  const checkpoints = await listCheckpoints(files.folder.checkpoints);
-  const run = { checkpoints, history: await readHistory(files.folder) };
-  return { kind: "run", name, ...checkpoint, options: trained, ...(origins && { origins }), run };
+  const { folder } = files;
+  // A run can do without its `config.json`, and need not have a best checkpoint.
+  const { options: chosen, origins } = (await unlessRefused(readRunOptions(folder))) ?? { options: trained };
+  const best = await unlessRefused(findCheckpoint(folder, "best"));
+  const run = {
+    checkpoints: await listCheckpoints(folder.checkpoints),
+    ...(best && { best: basename(best) }),
+    history: await readHistory(folder),
+  };
+  return { kind: "run", name, ...checkpoint, options: chosen, ...(origins && { origins }), run };
 }
 
-/** Where the run's options came from; undefined without a readable `config.json`, which a run can do without. */
-async function readOrigins(folder: RunFolder): Promise<Inspection["origins"]> {
-  try {
-    return (await readRunOptions(folder)).origins;
-  } catch (error) {
+/** What was promised, or undefined where that is refused with a coded error. */
+async function unlessRefused<T>(promise: Promise<T>): Promise<T | undefined> {
+  return promise.catch((error: unknown) => {
     if (error instanceof PixcycleError) return undefined;
     throw error;
-  }
+  });
 }
 
 async function inspectCheckpoint(path: string) {
@@ -103,9 +116,13 @@ async function inspectCheckpoint(path: string) {
       ),
     );
   }
-  const { step, epoch } = record.position;
+  const { step, epoch, validation, recovery } = record.position;
   return {
-    checkpoint: { path, step, epoch, writer: record.writer, files },
+    checkpoint: {
+      ...{ path, step, epoch, writer: record.writer, files },
+      ...(validation && { validation }),
+      ...(recovery && { recovery }),
+    },
     networks,
     options: record.options,
   };

@@ -118,7 +118,7 @@ export function nameSome(paths: readonly string[]): string {
 }
 
 /** The errors of a pairing: none, or `E_DATA_PAIR` for what is unmatched and for what is ambiguous. */
-export function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
+function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
   const errors: PixcycleError[] = [];
   if (unmatched.length > 0) {
     const count = unmatched.length === 1 ? "1 image has" : `${unmatched.length} images have`;

@@ -18,7 +18,7 @@ export interface ImagePair {
 export const identityBaseline: Baseline = { name: "identity", translate: (input) => input };
 
 /** 1: an affine map of the pixel's channels; 2: their squares and products too. */
-export type RegressionDegree = 1 | 2;
+type RegressionDegree = 1 | 2;
 
 /**
  * Colour regression: every output pixel is a fixed function of the input pixel's colour alone, fitted to training

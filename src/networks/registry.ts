@@ -3,14 +3,14 @@ import { add, constant, conv2d } from "../graph/language.js";
 import { type Mode, NetworkState } from "../nn/forward.js";
 import type { Norm } from "../nn/layers.js";
 import type { StateSpec } from "../nn/state.js";
+import { generatorDivisors } from "../options/divisors.js";
 import type { NetworkOptions } from "../options/schema.js";
 import { patchGan, pixelGan, stridedGan } from "./discriminators.js";
 import { resnet } from "./resnet.js";
 import { unet } from "./unet.js";
 import { vggUnet } from "./vgg-unet.js";
 
-export type GeneratorName = NetworkOptions["netG"];
-export type DiscriminatorName = NetworkOptions["netD"];
+type GeneratorName = NetworkOptions["netG"];
 
 /** The options that decide a generator, but for its channels. */
 export type GeneratorOptions = Pick<NetworkOptions, "netG" | "ngf" | "norm" | "no_dropout" | "upsample"> &
@@ -64,10 +64,6 @@ const isUnet = (name: GeneratorName): name is keyof typeof UNET_DOWNS => name in
 
 const isVgg = (name: GeneratorName): name is "vgg16_unet" => name === "vgg16_unet";
 
-/** What the input's sides of a generator must be multiples of. */
-export const generatorDivisor = (name: GeneratorName): number =>
-  isUnet(name) ? 2 ** UNET_DOWNS[name] : isVgg(name) ? 32 : 4;
-
 /** A generator by its option names, mapping `inputChannels` to `outputChannels`. */
 export function generator(
   name: string,
@@ -84,7 +80,7 @@ export function generator(
       ? (state, x) => unet(state, x, { ...shared, slope, style, downs: UNET_DOWNS[netG] })
       : (state, x) => resnet(state, x, { ...shared, blocks: RESNET_BLOCKS[netG] });
   const forward = options.learn_residual === true ? residual(translate, outputChannels) : translate;
-  const divisor = generatorDivisor(netG);
+  const divisor = generatorDivisors[netG];
   // A ResNet mirrors 3 pixels at full size and 1 at a quarter of it.
   return { name, inputChannels, divisor, minimumSize: Math.max(divisor, 8), forward };
 }

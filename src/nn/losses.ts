@@ -4,7 +4,7 @@ import { abs, add, mean, neg, reduceSum, softplus, sqrt, square, sub } from "../
 /** Mean absolute difference, a scalar: `torch.nn.L1Loss`. */
 export const l1Loss = (a: Tensor, b: Tensor): Tensor => mean(abs(sub(a, b)));
 
-export type GanMode = "lsgan" | "vanilla" | "wgangp";
+type GanMode = "lsgan" | "vanilla" | "wgangp";
 
 /**
  * Adversarial loss of a discriminator's logits against "real" (1) or "fake" (0), a scalar.

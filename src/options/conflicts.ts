@@ -1,4 +1,5 @@
 import { PixcycleError } from "../errors.js";
+import { generatorDivisors } from "./divisors.js";
 import type { OptionName, Options } from "./schema.js";
 
 /**
@@ -52,16 +53,10 @@ function checkModel(options: Options): void {
   }
 }
 
-/** The number that image sides must be a multiple of for a generator: 2^downsamplings. */
-export function generatorDivisor(netG: Options["netG"]): number {
-  const unet = /^unet_(\d+)$/.exec(netG);
-  return unet === null ? (netG === "vgg16_unet" ? 32 : 4) : Number(unet[1]);
-}
-
 function checkSizes(options: Options): void {
   const crops = options.preprocess.includes("crop");
   if (!crops) return;
-  const divisor = generatorDivisor(options.netG);
+  const divisor = generatorDivisors[options.netG];
   if (options.crop_size % divisor !== 0) {
     conflict(
       `netG ${options.netG} needs a crop_size that is a multiple of ${divisor}, got ${options.crop_size}.`,

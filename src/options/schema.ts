@@ -91,7 +91,7 @@ export const dataOptions = {
   seed: z.int().min(0).describe("decides every random draw of the run"),
 };
 
-export const runOptions = {
+const runOptions = {
   name: z
     .string()
     .regex(/^[\w][\w.-]*$/)
@@ -123,7 +123,7 @@ export const runOptions = {
   max_memory: z.int().min(0).describe("MiB the training may take; 0 uses what is free"),
 };
 
-export const modelOption = {
+const modelOption = {
   model: z.enum(["pix2pix", "cycle_gan"]).describe("paired (pix2pix) or unpaired (cycle_gan) translation"),
   preset: z
     .enum(["torch-pix2pix", "torch-cyclegan", "tf-pix2pix", "tf-cyclegan", "vgg-cyclegan"])
@@ -154,8 +154,6 @@ export type OptionName = keyof typeof allOptions;
 export type Options = z.infer<z.ZodObject<typeof allOptions>>;
 export type ModelName = Options["model"];
 export type PresetName = Options["preset"];
-export type RunOptions = z.infer<z.ZodObject<typeof runOptions>>;
-
 export type NetworkOptions = z.infer<z.ZodObject<typeof networkOptions>>;
 export type LossOptions = z.infer<z.ZodObject<typeof lossOptions>>;
 export type OptimiserOptions = z.infer<z.ZodObject<typeof optimiserOptions>>;

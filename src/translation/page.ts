@@ -1,4 +1,5 @@
 import { escapeHtml, htmlPage } from "../formats/html.js";
+import { counted } from "../formats/words.js";
 import type { TranslationRecord } from "./folder.js";
 
 /**
@@ -13,7 +14,7 @@ export function resultsPage({ model, results, failures }: TranslationRecord): st
     model.dropout ? "dropout on" : undefined,
     model.preprocess === "none" ? undefined : `preprocess ${model.preprocess}`,
   ];
-  const count = results.length === 1 ? "1 image" : `${results.length} images`;
+  const count = counted(results.length, "image");
   const title = `${model.name}: ${count}`;
   const failed = failures.map(
     ({ input, error }) => `<li><b>${escapeHtml(input)}</b> ${escapeHtml(error)}</li>`,

@@ -31,6 +31,12 @@ describe("doctor", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  it("reads the folder of runs from --config", async () => {
+    await writeFile(join(folder, "options.json"), JSON.stringify({ runs_dir: "elsewhere" }));
+    const { stdout } = await runCli(["doctor", "--config", "options.json"], { cwd: folder });
+    expect(stdout).toMatch(/writing +elsewhere: /);
+  });
+
   it("fails where runs cannot be written, in one line a check", async () => {
     await writeFile(join(folder, "runs"), "");
     const { status, stdout } = await runCli(["doctor"], { cwd: folder });

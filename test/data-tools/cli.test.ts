@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/image.js";
@@ -50,6 +50,26 @@ describe("pixcycle data", () => {
         {},
       ],
     });
+  });
+
+  it("finds that the layout asked for is not there", async () => {
+    await writeImage(join(cwd, "plain/1.png"), noiseImage(8, 8));
+    const { status, stdout } = await runCli(["data", "check", "plain", "--dataset_mode", "aligned"], { cwd });
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^problem +E_DATA_MISSING: /m);
+  });
+
+  it("reads options from --config where an action has any", async () => {
+    for (let i = 0; i < 4; i++) await writeImage(join(cwd, "few", "train", `${i}.png`), noiseImage(16, 8));
+    writeFileSync(join(cwd, "options.json"), JSON.stringify({ seed: 7, crop_size: 999, load_size: 8 }));
+    const split = await runCli(
+      ["data", "split", "few/train", "--out", "split_few", "--config", "options.json"],
+      { cwd },
+    );
+    expect(split.stdout).toMatch(/\(seed 7\)$/m);
+    const check = ["data", "check", "few", "--dataset_mode", "aligned", "--preprocess", "crop"];
+    expect((await runCli(check, { cwd })).stdout).not.toContain("999");
+    expect((await runCli([...check, "--config", "options.json"], { cwd })).stdout).toContain("999");
   });
 
   it("on Ctrl-C keeps what came and says so", async () => {
@@ -103,6 +123,7 @@ describe("pixcycle data", () => {
     [["data", "get", "maps"], "E_OPTION: There are two of the name maps: cyclegan/maps"],
     [["data", "gte", "x"], 'E_USAGE: pixcycle data cannot "gte". Did you mean get?'],
     [["data", "check", "x", "--sigma", "3"], "E_USAGE: --sigma is not for pixcycle data check."],
+    [["data", "list", "--config", "x.json"], "E_USAGE: --config is not for pixcycle data list."],
     [["data", "combine", "a", "b"], "E_USAGE: pixcycle data combine takes A B OUT."],
     [["data", "edges", "a", "b", "--low", "x"], 'E_OPTION: --low expects a number, got "x".'],
     [["model", "get", "horse2zebr"], 'E_OPTION: "horse2zebr" is not in the list. Did you mean horse2zebra?'],

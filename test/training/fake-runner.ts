@@ -89,7 +89,7 @@ function read(state: TensorMap, name: string): Float32Array<ArrayBuffer> {
 }
 
 /** Batches of a few numbers that depend on the seed, the epoch and the index. */
-export function fakeData(seed: number, batchesPerEpoch: number): TrainingData {
+function fakeData(seed: number, batchesPerEpoch: number): TrainingData {
   return {
     batchesPerEpoch,
     largest: { width: 2, height: 2 },

@@ -1,8 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { generatorDivisor as networkDivisor } from "../../src/networks/registry.js";
-import { generatorDivisor } from "../../src/options/conflicts.js";
 import { resolveOptions } from "../../src/options/resolve.js";
-import { networkOptions } from "../../src/options/schema.js";
 import { estimateMemory } from "../../src/training/memory-estimate.js";
 
 const GIB = 2 ** 30;
@@ -29,11 +26,5 @@ describe("estimateMemory", () => {
     const four = estimate({ model: "cycle_gan", batch_size: 4 }, 64);
     expect(four.state).toBe(one.state);
     expect(four.activations).toBeGreaterThan(one.activations * 1.3);
-  });
-});
-
-describe("generatorDivisor", () => {
-  it("says the same for options as for networks", () => {
-    for (const name of networkOptions.netG.options) expect(generatorDivisor(name)).toBe(networkDivisor(name));
   });
 });

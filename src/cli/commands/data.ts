@@ -27,9 +27,9 @@ export const command: Command = {
   run: runActions("data", {
     list: { arguments: [], flags: [], run: async (_, output) => listRemote(dataSets, output) },
     get: { arguments: ["NAME"], flags: ["dir", "mirror", "keep_archive"], run: runGetData },
-    check: { arguments: ["DIR"], flags: ["sheet", ...checkOptions], run: runCheck },
+    check: { arguments: ["DIR"], flags: ["sheet", ...checkOptions, "config"], run: runCheck },
     combine: { arguments: ["A", "B", "OUT"], flags: [], run: runCombine },
     edges: { arguments: ["DIR", "OUT"], flags: ["sigma", "low", "high"], run: runEdges },
-    split: { arguments: ["DIR"], flags: ["val", "test", "seed", "out", "unpaired"], run: runSplit },
+    split: { arguments: ["DIR"], flags: ["val", "test", "seed", "out", "unpaired", "config"], run: runSplit },
   }),
 };

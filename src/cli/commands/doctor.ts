@@ -4,6 +4,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defaults } from "../../options/presets.js";
+import { givenOptions } from "../../options/resolve.js";
 import { version } from "../../version.js";
 import type { Command } from "../command.js";
 
@@ -21,8 +22,8 @@ const NEEDED_FORMATS = ["png", "jpeg", "webp", "tiff"] as const;
 export const command: Command = {
   options: ["runs_dir"],
   examples: ["doctor", "doctor --json"],
-  async run({ given }, output) {
-    const runsDir = typeof given.runs_dir === "string" ? given.runs_dir : defaults.runs_dir;
+  async run(call, output) {
+    const { runs_dir = defaults.runs_dir } = givenOptions(await call.sources());
     const checks: Check[] = [];
     const report = (check: Check) => {
       checks.push(check);
@@ -32,7 +33,7 @@ export const command: Command = {
     for (const check of [checkNode(), checkThreads(), checkMemory()]) report(check);
     report(await checkRuntime());
     report(await checkImages());
-    report(await checkWriting(runsDir));
+    report(await checkWriting(runs_dir));
     for (const check of await checkProviders()) report(check);
     report(await checkTraining());
     if (output.json) output.result(JSON.stringify({ checks }));

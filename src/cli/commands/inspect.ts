@@ -1,5 +1,7 @@
+import { counted } from "../../formats/words.js";
 import { givenOptions } from "../../options/resolve.js";
 import type { OptionName } from "../../options/schema.js";
+import { duration } from "../../training/progress.js";
 import type { Command } from "../command.js";
 import { type InspectedNetwork, type Inspection, inspectModel } from "../inspection.js";
 
@@ -13,7 +15,7 @@ export const command: Command = {
     "inspect latest_net_G.pth --json",
   ],
   async run(call, output) {
-    const inspection = await inspectModel(call.args[0]!, givenOptions({ flags: call.given }));
+    const inspection = await inspectModel(call.args[0]!, givenOptions(await call.sources()));
     if (output.json) output.result(JSON.stringify(inspection));
     else for (const line of report(inspection)) output.result(line);
     const broken = [...inspection.networks, ...(inspection.checkpoint?.files ?? [])];
@@ -66,33 +68,45 @@ function describeCheckpoint({
   step,
   epoch,
   writer,
+  validation,
+  recovery,
   files,
 }: NonNullable<Inspection["checkpoint"]>): string[] {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const problems = files.flatMap(({ problem }) => problem ?? []);
   const state = problems.length === 0 ? "all whole" : `${problems.length} damaged`;
-  return [
+  const lines = [
     line("checkpoint", `${path}: step ${step}, in epoch ${epoch}, by pixcycle ${writer}`),
     line("files", `${files.length}, ${(bytes / 2 ** 20).toFixed(1)} MiB, ${state}`),
     ...problems.map((problem) => line("", problem)),
   ];
+  if (validation !== undefined) {
+    const { best, bestStep, worse } = validation;
+    const since = worse === 0 ? "" : `, ${counted(worse, "validation")} ago`;
+    lines.push(line("best so far", `${best.toPrecision(4)} at step ${bestStep}${since}`));
+  }
+  if (recovery !== undefined) {
+    const { failedStep, fromStep, rateFactor } = recovery;
+    lines.push(
+      line("taken back", `from step ${failedStep} to ${fromStep}, and on at ${rateFactor} of the rate`),
+    );
+  }
+  return lines;
 }
 
-function describeRun({ checkpoints, history }: NonNullable<Inspection["run"]>): string[] {
+function describeRun({ checkpoints, best, history }: NonNullable<Inspection["run"]>): string[] {
   const { steps, epoch, seconds, losses, validation } = history;
   const values = Object.entries(losses).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
+  const named = checkpoints.map((name) => (name === best ? `${name} (best)` : name));
   return [
-    line("checkpoints", checkpoints.join(", ")),
-    line("history", `${steps} steps, ${epoch} epochs, ${duration(seconds)} of training`),
+    line("checkpoints", named.join(", ")),
+    line(
+      "history",
+      `${counted(steps, "step")}, ${counted(epoch, "epoch")}, ${duration(seconds)} of training`,
+    ),
     ...(values.length === 0 ? [] : [line("last losses", values.join("  "))]),
     ...(validation === undefined ? [] : [line("validation", validation.toPrecision(4))]),
   ];
-}
-
-function duration(seconds: number): string {
-  const minutes = Math.floor(seconds / 60);
-  if (minutes === 0) return `${seconds.toFixed(1)} s`;
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 function describeOptions({ options, origins }: Inspection): string[] {

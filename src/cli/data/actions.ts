@@ -58,9 +58,9 @@ export function runActions(command: string, actions: Readonly<Record<string, Act
   };
 }
 
-/** The flags and options that were written, options by their own names; without those that every command has. */
+/** The flags and options that were written, options by their own names; without those that mean something anywhere. */
 function givenFlags({ flags, given }: CommandCall): string[] {
-  const general = new Set(generalFlags.map(({ name }) => name));
+  const general = new Set(generalFlags.map(({ name }) => name).filter((name) => name !== "config"));
   const own = Object.keys(flags).filter((name) => flags[name] !== undefined && !general.has(name));
   const options = Object.keys(given).flatMap((written) => {
     const found = lookUpOption(written);

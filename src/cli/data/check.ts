@@ -2,6 +2,7 @@ import { type Examination, examineDataset } from "../../data/doctor/examine.js";
 import { contactSheet } from "../../data/doctor/sheet.js";
 import { composeGrid } from "../../evaluation/grid.js";
 import { writeFileAtomic } from "../../formats/atomic.js";
+import { counted } from "../../formats/words.js";
 import { defaults, presets } from "../../options/presets.js";
 import { givenOptions } from "../../options/resolve.js";
 import type { OptionName } from "../../options/schema.js";
@@ -35,7 +36,7 @@ export async function runCheck(
   output: CommandOutput,
   signal: AbortSignal,
 ): Promise<number> {
-  const given = givenOptions({ flags: call.given });
+  const given = givenOptions(await call.sources());
   const options = { ...defaults, ...presets["torch-pix2pix"], ...given, dataroot: call.args[1] ?? "" };
   const counter = imageCounter(output, "looked at");
   const found = await examineDataset(
@@ -88,6 +89,5 @@ function reportLines(found: Examination, problems: number): string[] {
       lines.push(`           and ${files.length - FILES_SHOWN} more: see --json`);
   }
   const warnings = findings.length - problems;
-  const total = `${problems} problem${problems === 1 ? "" : "s"}, ${warnings} warning${warnings === 1 ? "" : "s"}`;
-  return [...lines, total];
+  return [...lines, `${counted(problems, "problem")}, ${counted(warnings, "warning")}`];
 }

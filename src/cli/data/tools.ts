@@ -61,7 +61,7 @@ export async function runSplit(
   const options = {
     val: numberFlag(call, "val", DEFAULT_PART),
     test: numberFlag(call, "test", DEFAULT_PART),
-    seed: givenOptions({ flags: call.given }).seed ?? 0,
+    seed: givenOptions(await call.sources()).seed ?? 0,
     unpaired: call.flags.unpaired === true,
   };
   const counts = await watched(output, signal, (watcher) => splitFolder(root, out, options, watcher));

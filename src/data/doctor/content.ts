@@ -1,4 +1,5 @@
-import { counted, type Finding, groupBy, warning } from "./findings.js";
+import { counted } from "../../formats/words.js";
+import { type Finding, groupBy, warning } from "./findings.js";
 import type { Looked } from "./look.js";
 
 /** Smaller deviations, of 255 levels, are no picture. */

@@ -67,7 +67,7 @@ function areNear(a: Subject, b: Subject): boolean {
 }
 
 /** Whether two pictures differ no more than copies do. Pictures of one colour have nothing to be compared by. */
-export function picturesAreNear(a: Picture, b: Picture): boolean {
+function picturesAreNear(a: Picture, b: Picture): boolean {
   const contrast = Math.min(a.deviation, b.deviation);
   if (contrast < 1) return false;
   if (bits(a.hash[0] ^ b.hash[0]) + bits(a.hash[1] ^ b.hash[1]) > MAX_BITS) return false;

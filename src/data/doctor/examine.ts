@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { PixcycleError } from "../../errors.js";
+import { counted } from "../../formats/words.js";
 import { checkDataset, runAll } from "../check.js";
 import { type DatasetFiles, findSides, isFolder, listImages, pairByName, scanDataset } from "../layout.js";
 import type { DatasetOptions } from "../sample.js";
 import { contentFindings, kindOf, sizeFindings } from "./content.js";
-import { counted, type Finding, groupBy, problemOf, warning } from "./findings.js";
+import { type Finding, groupBy, problemOf, warning } from "./findings.js";
 import { type DatasetMode, otherFiles, takeInventory } from "./inventory.js";
 import { itemsOf, type Looked, lookAt } from "./look.js";
 import { duplicateFindings, swapFindings } from "./similar.js";

@@ -17,11 +17,6 @@ export function problemOf(error: PixcycleError): Finding {
   return { severity: "problem", topic: code, message, hint, files: [] };
 }
 
-/** `1 image`, `3 images`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 /** A finding that keeps nothing from working. */
 export function warning(
   topic: string,

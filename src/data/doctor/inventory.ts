@@ -31,7 +31,11 @@ export async function takeInventory(root: string, mode: DatasetMode | undefined)
   const phases: string[] = [];
   for (const phase of PHASES) if (await hasPhase(root, phase)) phases.push(phase);
   if (phases.length === 0 && (await findSides(root, "train")) !== undefined) phases.push("train");
-  if (mode !== undefined) return { mode, because: "as given", phases: mode === "single" ? [""] : phases };
+  if (mode !== undefined) {
+    // Without any part, looking for `train` reports what is missing.
+    const parts = phases.length === 0 ? ["train"] : phases;
+    return { mode, because: "as given", phases: mode === "single" ? [""] : parts };
+  }
   const [first] = phases;
   if (first === undefined) return { mode: "single", because: "no train, trainA or A in it", phases: [""] };
   if (await isFolder(join(root, first))) {

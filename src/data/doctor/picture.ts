@@ -3,7 +3,7 @@ import { flattenOnWhite, maxValue } from "../channels.js";
 import type { Image } from "../pixels.js";
 
 /** Width and height of the small copy that images are compared by. */
-export const SMALL = 16;
+const SMALL = 16;
 
 /** What an image looks like, in a few numbers. */
 export interface Picture {

@@ -1,5 +1,6 @@
+import { counted } from "../../formats/words.js";
 import { type Duplicate, findDuplicates, type Subject } from "./duplicates.js";
-import { counted, type Finding, groupBy, warning } from "./findings.js";
+import { type Finding, groupBy, warning } from "./findings.js";
 import type { DatasetMode } from "./inventory.js";
 import type { Looked, Side } from "./look.js";
 import { findSwapped, type SideVector } from "./swapped.js";

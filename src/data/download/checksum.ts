@@ -6,14 +6,14 @@ import { PixcycleError } from "../../errors.js";
 import { writeFileAtomic } from "../../formats/atomic.js";
 
 /** SHA-256 of a file, in hexadecimal digits. */
-export async function sha256(path: string): Promise<string> {
+async function sha256(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
   return hash.digest("hex");
 }
 
 /** The checksum kept beside a file, as `sha256sum --check` reads it; undefined where there is none. */
-export async function readChecksum(file: string): Promise<string | undefined> {
+async function readChecksum(file: string): Promise<string | undefined> {
   const text = await readFile(checksumFile(file), "utf8").catch(() => "");
   return /^([0-9a-f]{64})\b/.exec(text)?.[1];
 }
