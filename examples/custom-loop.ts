@@ -2,7 +2,8 @@
  * A training loop by hand: the learning rate warms up, and of all epochs the weights are kept that come nearest to
  * images which are not trained on. Writes them as `best.safetensors`, which every command takes.
  *
- *     npx tsx examples/custom-loop.ts datasets/facades 20 '{ "netG": "unet_128", "crop_size": 128, "load_size": 143 }'
+ *     npx tsc -p examples
+ *     node .cache/examples/custom-loop.js datasets/facades 20 '{ "netG": "unet_128", "crop_size": 128, "load_size": 143 }'
  */
 import { writeFile } from "node:fs/promises";
 import {

@@ -1,7 +1,8 @@
 /**
  * Trains pix2pix on a folder of pairs, with a line of one's own for every epoch. Ctrl-C saves; started again, it goes on.
  *
- *     npx tsx examples/train.ts datasets/facades facades '{ "direction": "BtoA", "netG": "unet_128" }'
+ *     npx tsc -p examples
+ *     node .cache/examples/train.js datasets/facades facades '{ "direction": "BtoA", "netG": "unet_128" }'
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,8 @@
 /**
  * Translates a folder of images with a trained model, and one image by hand.
  *
- *     npx tsx examples/translate-folder.ts runs/facades photos results/facades
+ *     npx tsc -p examples
+ *     node .cache/examples/translate-folder.js runs/facades photos results/facades
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
