@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["evaluation"],
   ["training"],
   ["translation"],
+  ["web"],
   ["demo"],
   ["cli", "index"],
 ];

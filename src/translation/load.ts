@@ -9,7 +9,7 @@ import { createGenerator } from "../runtime/node/create.js";
 import { readCheckpointFile, readRecord, wholeCheckpoints } from "../training/checkpoint.js";
 import type { RunFolder } from "../training/run-folder.js";
 import { type FindModelOptions, findModel, modelName } from "./model-files.js";
-import type { Preparation } from "./prepare.js";
+import { completePreparation, type Preparation } from "./prepare.js";
 import { Translator } from "./translator.js";
 
 /** Weights by state-dict name, instead of a path. */
@@ -77,7 +77,7 @@ export async function loadTranslator(
   const info = {
     ...{ name: found.name, weights: found.path, generator: found.generator, architecture, evaluate },
     dropout: trainedWithDropout && !evaluate,
-    preparation: preparationFrom(options, found.trained),
+    preparation: completePreparation(options, found.trained),
     direction: options.direction ?? directionOf(found),
     pairs: options.dataset_mode === "aligned",
     inputName: backwards ? "real_B" : "real_A",
@@ -90,15 +90,6 @@ function directionOf({ generator, trained }: FoundGenerator): DataOptions["direc
   const forward = trained?.direction ?? "AtoB";
   if (generator !== "net_G_B") return forward;
   return forward === "AtoB" ? "BtoA" : "AtoB";
-}
-
-/** As the reference's test: `load_size` is `crop_size` unless it is given. */
-function preparationFrom(given: Partial<Preparation>, trained: Options | undefined): Preparation {
-  const crop_size = given.crop_size ?? trained?.crop_size ?? 256;
-  const interpolation = given.interpolation ?? trained?.interpolation;
-  const load_size = given.load_size ?? crop_size;
-  const nearest = interpolation === "nearest" && { interpolation };
-  return { preprocess: given.preprocess ?? "none", crop_size, load_size, ...nearest };
 }
 
 /** The weights of a network of a trained model. */

@@ -9,6 +9,21 @@ export type Preparation = Pick<DataOptions, "preprocess" | "load_size" | "crop_s
   Partial<Pick<DataOptions, "interpolation">>;
 
 /**
+ * Sizes as they were asked for, else as trained. As in the reference's test, nothing is resized by default, and
+ * `load_size` is `crop_size` unless it is given.
+ */
+export function completePreparation(
+  given: Partial<Preparation>,
+  trained?: Partial<Preparation>,
+): Preparation {
+  const crop_size = given.crop_size ?? trained?.crop_size ?? 256;
+  const interpolation = given.interpolation ?? trained?.interpolation;
+  const load_size = given.load_size ?? crop_size;
+  const nearest = interpolation === "nearest" && { interpolation };
+  return { preprocess: given.preprocess ?? "none", crop_size, load_size, ...nearest };
+}
+
+/**
  * An image as the generator sees it: converted to its channels as in training, then sized as the reference's test
  * does, the crop from the middle. With `preprocess` none it keeps its size, whatever that is.
  * @throws PixcycleError E_IMAGE_READ for channels that cannot be converted, E_DATA_SIZE as `preparedSize`

@@ -1,0 +1,13 @@
+/**
+ * pixcycle in web pages: `import { loadTranslator } from "pixcycle/web"`.
+ *
+ * @module
+ */
+export type { Image } from "../data/pixels.js";
+export { ERROR_CODES, type ErrorCode, PixcycleError } from "../errors.js";
+export type { Preparation } from "../translation/prepare.js";
+export { version } from "../version.js";
+export type { LoadedGenerator } from "./engine.js";
+export type { Device } from "./runtime.js";
+export type { PixelSource } from "./source.js";
+export { loadTranslator, WebTranslator, type WebTranslatorOptions } from "./translator.js";
