@@ -1,12 +1,13 @@
-import { z } from "zod";
 import { PixcycleError } from "../errors.js";
 import type { ByteSource } from "./byte-source.js";
+import { isRecord } from "./json.js";
 import type { TensorMap } from "./tensor.js";
 
 /** The weights of one file have names and shapes; their values follow each other, row-major, in this order. */
-const Shapes = z.array(
-  z.strictObject({ name: z.string().min(1), shape: z.array(z.int().min(1)).max(8).readonly() }),
-);
+interface Entry {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
 
 /** Most levels that a byte can tell apart. */
 const MAX_LEVELS = 256;
@@ -68,10 +69,21 @@ export async function decodePict(source: ByteSource): Promise<TensorMap> {
   return tensors;
 }
 
-function readShapes(text: string, fail: (problem: string, cause?: unknown) => never): z.infer<typeof Shapes> {
+function readShapes(text: string, fail: (problem: string, cause?: unknown) => never): readonly Entry[] {
+  const problem = "its first part is no list of names and shapes";
   try {
-    return Shapes.parse(JSON.parse(text));
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) && list.every(isEntry) ? list : fail(problem);
   } catch (cause) {
-    return fail("its first part is no list of names and shapes", cause);
+    return fail(problem, cause);
   }
 }
+
+const isEntry = (value: unknown): value is Entry =>
+  isRecord(value) &&
+  Object.keys(value).length === 2 &&
+  typeof value.name === "string" &&
+  value.name !== "" &&
+  Array.isArray(value.shape) &&
+  value.shape.length <= 8 &&
+  value.shape.every((extent) => Number.isSafeInteger(extent) && extent >= 1);

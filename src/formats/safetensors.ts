@@ -7,6 +7,7 @@ import {
   tensorBytes,
   tensorFromBytes,
 } from "./dtype.js";
+import { isRecord } from "./json.js";
 import type { FileTensor, TensorMap } from "./tensor.js";
 
 // Layout (https://github.com/huggingface/safetensors#format): u64 LE length of the header, the header as
@@ -119,7 +120,6 @@ function readMetadata(value: unknown, where: string): Record<string, string> {
   return value as Record<string, string>;
 }
 
-// By hand rather than with the library that checks options: pages read this format too, and that is larger than all else.
 function readEntry(name: string, value: unknown, where: string): Entry {
   const wrong = (problem: string) => malformed(where, `tensor ${quote(name)}: ${problem}`);
   if (!isRecord(value)) throw wrong("entry is not an object");
@@ -151,9 +151,6 @@ function readEntry(name: string, value: unknown, where: string): Entry {
   }
   return { name, dtype, shape: sizes, begin, end };
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The entries must cover bytes 0 to `size` exactly once. */
 function checkCoverage(entries: readonly Entry[], size: number, where: string): void {
