@@ -25,10 +25,11 @@ export interface Model {
   readonly build: (step: StepBuilder, shape: BatchShape) => void;
 }
 
-export const adamOptions = ({ beta1, adam_eps }: ModelOptions): AdamOptions => ({
+export const adamOptions = ({ beta1, adam_eps, adam_form }: ModelOptions): AdamOptions => ({
   beta1,
   beta2: 0.999,
   eps: adam_eps,
+  form: adam_form,
 });
 
 /** The model that the options describe. */

@@ -6,23 +6,32 @@ export interface AdamOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
+  /**
+   * Whether eps is added after the correction of the second moment, as PyTorch does, or before it, as Keras (Kingma &
+   * Ba's ε̂, at the end of their section 2): p − lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + eps).
+   */
+  readonly form: "torch" | "keras";
 }
 
 /** Scalars of one update, which the host computes: they depend on the step number alone. */
 export interface AdamScalars<T> {
-  /** lr / (1 − β₁ᵗ) */
+  /** lr / (1 − β₁ᵗ); of Keras' form lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) */
   readonly stepSize: T;
-  /** 1 / √(1 − β₂ᵗ) */
+  /** 1 / √(1 − β₂ᵗ); of Keras' form 1, since the step size has it */
   readonly secondCorrection: T;
 }
 
 /** The scalars of update number `step`, counted from 1. */
 export function adamScalars(
-  { beta1, beta2 }: AdamOptions,
+  { beta1, beta2, form }: AdamOptions,
   learningRate: number,
   step: number,
 ): AdamScalars<number> {
-  return { stepSize: learningRate / (1 - beta1 ** step), secondCorrection: 1 / Math.sqrt(1 - beta2 ** step) };
+  const stepSize = learningRate / (1 - beta1 ** step);
+  const root = Math.sqrt(1 - beta2 ** step);
+  return form === "keras"
+    ? { stepSize: stepSize * root, secondCorrection: 1 }
+    : { stepSize, secondCorrection: 1 / root };
 }
 
 export interface AdamState<T> {
@@ -32,7 +41,7 @@ export interface AdamState<T> {
 }
 
 /**
- * One Adam update inside a graph, in PyTorch's form:
+ * One Adam update inside a graph; the scalars decide between PyTorch's form and Keras':
  * p − stepSize · m / (√v · secondCorrection + eps) with m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g².
  */
 export function adamUpdate(

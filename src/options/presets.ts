@@ -28,6 +28,7 @@ const torch = {
   lr: 0.0002,
   beta1: 0.5,
   adam_eps: 1e-8,
+  adam_form: "torch",
   lr_policy: "linear",
   lr_decay_iters: 50,
   direction: "AtoB",
@@ -58,6 +59,7 @@ const tensorflow = {
   update_order: "together",
   pool_size: 0,
   adam_eps: 1e-7,
+  adam_form: "keras",
   interpolation: "nearest",
   n_epochs_decay: 0,
 } as const;
@@ -128,6 +130,7 @@ export const presets: Record<PresetName, PresetValues> = {
     lambda_identity: 0.1,
     pool_size: 0,
     adam_eps: 1e-7,
+    adam_form: "keras",
     dataset_mode: "unaligned",
     n_epochs: 200,
     n_epochs_decay: 0,

@@ -64,6 +64,9 @@ export const optimiserOptions = {
     .describe("the generator learns from the updated discriminator, or both learn from the same old weights"),
   beta1: z.number().min(0).lt(1).describe("first-moment decay of Adam"),
   adam_eps: z.number().positive().describe("epsilon of Adam"),
+  adam_form: z
+    .enum(["torch", "keras"])
+    .describe("Adam adds epsilon after the second moment's correction (PyTorch) or before it (Keras)"),
   lr_policy: z.enum(["linear", "step", "plateau", "cosine"]).describe("learning-rate schedule"),
   lr_decay_iters: z.int().min(1).describe("epochs between two drops of the step policy"),
 };

@@ -35,6 +35,7 @@ const STEP_OPTIONS = [
   "lr",
   "beta1",
   "adam_eps",
+  "adam_form",
 ] as const;
 
 async function writeInputs(golden: Golden): Promise<{ weights: string; batches: string; flags: string[] }> {

@@ -22,7 +22,10 @@ const given = JSON.parse(metadata.options!) as {
   adam_eps: number;
   steps: number;
 };
-const options: AdamOptions = { beta1: given.beta1, beta2: given.beta2, eps: given.adam_eps };
+const options: AdamOptions = {
+  ...{ beta1: given.beta1, beta2: given.beta2, eps: given.adam_eps },
+  form: "torch",
+};
 const names = [...tensors.keys()]
   .filter((name) => name.startsWith("start/"))
   .map((name) => name.slice("start/".length));
@@ -114,5 +117,49 @@ describe.each(names)("Adam on %s", (name) => {
       ),
     ).toBeLessThan(2e-6);
     await session.close();
+  });
+});
+
+describe("Adam in Keras' form", () => {
+  const rate = 0.01;
+  const steps = 6;
+  // An epsilon as large as the gradients, so that its place decides the result.
+  const keras: AdamOptions = { beta1: 0.5, beta2: 0.999, eps: 0.05, form: "keras" };
+  const gradient = (step: number): number[] => [0.3, -0.02, 0.001, 0].map((g) => g * Math.cos(step));
+
+  /** Keras' formula in float64: p −= lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε). */
+  function expected(): number[] {
+    const [p, m, v] = [
+      [1, 1, 1, 1],
+      [0, 0, 0, 0],
+      [0, 0, 0, 0],
+    ];
+    for (let t = 1; t <= steps; t++) {
+      const size = (rate * Math.sqrt(1 - 0.999 ** t)) / (1 - 0.5 ** t);
+      for (const [i, g] of gradient(t).entries()) {
+        m[i] = 0.5 * m[i]! + 0.5 * g;
+        v[i] = 0.999 * v[i]! + 0.001 * g * g;
+        p[i] = p[i]! - (size * m[i]!) / (Math.sqrt(v[i]!) + 0.05);
+      }
+    }
+    return p;
+  }
+
+  function actual(options: AdamOptions): number[] {
+    const state = {
+      parameter: Float32Array.of(1, 1, 1, 1),
+      firstMoment: new Float32Array(4),
+      secondMoment: new Float32Array(4),
+    };
+    for (let t = 1; t <= steps; t++) {
+      adamUpdateInPlace(state, Float32Array.from(gradient(t)), options, adamScalars(options, rate, t));
+    }
+    return [...state.parameter];
+  }
+
+  it("is the plain formula, and not PyTorch's form", () => {
+    const start = [1, 1, 1, 1];
+    expect(worstError(actual(keras), expected(), start)).toBeLessThan(1e-3);
+    expect(worstError(actual({ ...keras, form: "torch" }), expected(), start)).toBeGreaterThan(0.1);
   });
 });

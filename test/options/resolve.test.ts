@@ -24,7 +24,14 @@ describe("presets", () => {
       preset: "torch-pix2pix",
       ...{ netG: "unet_256", netD: "basic", norm: "batch", no_dropout: false, ngf: 64, ndf: 64 },
       ...{ gan_mode: "vanilla", lambda_L1: 100, pool_size: 0 },
-      ...{ lr: 0.0002, beta1: 0.5, adam_eps: 1e-8, lr_policy: "linear", lr_decay_iters: 50 },
+      ...{
+        lr: 0.0002,
+        beta1: 0.5,
+        adam_eps: 1e-8,
+        adam_form: "torch",
+        lr_policy: "linear",
+        lr_decay_iters: 50,
+      },
       ...{ dataset_mode: "aligned", direction: "AtoB", load_size: 286, crop_size: 256, batch_size: 1 },
       ...{ n_epochs: 100, n_epochs_decay: 100, epoch_count: 1, save_epoch_freq: 5 },
       ...{ save_latest_freq: 5000, print_freq: 100, display_freq: 400 },
@@ -55,7 +62,7 @@ describe("presets", () => {
     const shared = {
       ...{ netG: "unet_256", net_style: "tf", leaky_slope: 0.3, no_dropout: false, gan_mode: "vanilla" },
       ...{ update_order: "together", pool_size: 0, interpolation: "nearest", load_size: 286, crop_size: 256 },
-      ...{ lr: 0.0002, beta1: 0.5, adam_eps: 1e-7, n_epochs_decay: 0, batch_size: 1 },
+      ...{ lr: 0.0002, beta1: 0.5, adam_eps: 1e-7, adam_form: "keras", n_epochs_decay: 0, batch_size: 1 },
     };
     expect(resolveOptions({ flags: { preset: "tf-pix2pix" } }).options).toMatchObject({
       ...{ ...shared, model: "pix2pix", norm: "batch", norm_eps: 1e-3, norm_momentum: 0.01, lambda_D: 1 },
