@@ -80,9 +80,9 @@ describe("pixcycle eval", () => {
     expect(stdout).toMatch(/KID ×10³ +Fréchet +images +real\nidentity +.* 3 +3\nregression /);
     expect(stdout).toContain("features: small pixels, images resized to 4×4 (PIL bicubic, 8 bits)");
     const page = await readFile(join(cwd, "report/index.html"), "utf8");
-    expect(page.match(/src="data:image\/png;base64,/g)).toHaveLength(2 * 3 * 3);
+    expect(page.match(/src="data:image\/png;base64,/g)).toHaveLength(3 * 3);
     expect(page).not.toMatch(/(?:src|href)="(?!data:)/);
-    expect(page).toContain("Worst by PSNR");
+    expect(page).toContain("All images, the worst PSNR first");
     const report = JSON.parse(await readFile(join(cwd, "report/report.json"), "utf8"));
     expect(report.distributions.pairs).toMatchObject({ images: 3, real: 3, kid: { subsets: 1 } });
     const again = await runCli(args, { cwd });
