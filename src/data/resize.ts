@@ -49,16 +49,30 @@ function makeKernel(inputSize: number, outputSize: number): Kernel {
   return { taps, first, count, weights };
 }
 
-/** Weights as PIL's fixed-point integers, rounded half away from zero. */
-function fixedPoint(weights: Float64Array): Int32Array {
-  return Int32Array.from(weights, (weight) => weight * 2 ** PRECISION_BITS + (weight < 0 ? -0.5 : 0.5));
+/** The least difference of PIL's 8-bit coefficients. */
+const STEP = 2 ** -PRECISION_BITS;
+
+/** Weights as PIL's fixed-point numbers, rounded half away from zero to multiples of STEP. */
+function fixedPoint(weights: Float64Array): Float64Array {
+  return weights.map((weight) => Math.trunc(weight / STEP + (weight < 0 ? -0.5 : 0.5)) * STEP);
 }
 
-/** Resamples the middle axis of `input`, seen as [outer, inputSize, inner]. */
-function resample8(input: Uint8Array, outer: number, inputSize: number, inner: number, outputSize: number) {
-  const { taps, first, count, weights } = makeKernel(inputSize, outputSize);
-  const fixed = fixedPoint(weights);
-  const output = new Uint8ClampedArray(outer * outputSize * inner);
+type Axis = readonly [outer: number, inputSize: number, inner: number];
+
+type Samples = Uint8Array | Uint8ClampedArray | Uint16Array | Float32Array;
+
+/**
+ * Resamples the middle axis of `input`, seen as [outer, inputSize, inner], into `output`, [outer, outputSize, inner].
+ * @param start what every sum begins with
+ */
+function resample(
+  input: Samples,
+  [outer, inputSize, inner]: Axis,
+  { taps, first, count, weights }: Kernel,
+  output: Samples,
+  start: number,
+): void {
+  const outputSize = first.length;
   let to = 0;
   for (let o = 0; o < outer; o++) {
     for (let out = 0; out < outputSize; out++) {
@@ -66,35 +80,7 @@ function resample8(input: Uint8Array, outer: number, inputSize: number, inner: n
       const firstTap = out * taps;
       const lastTap = firstTap + count[out]!;
       for (let i = 0; i < inner; i++) {
-        let sum = 1 << (PRECISION_BITS - 1);
-        for (let tap = firstTap, from = begin + i; tap < lastTap; tap++, from += inner) {
-          sum = (sum + Math.imul(input[from]!, fixed[tap]!)) | 0;
-        }
-        output[to++] = sum >> PRECISION_BITS;
-      }
-    }
-  }
-  return new Uint8Array(output.buffer);
-}
-
-/** The same in floating point: sums in double precision, kept as 32-bit floats as PIL does in its mode F. */
-function resampleFloat(
-  input: Uint16Array | Float32Array,
-  outer: number,
-  inputSize: number,
-  inner: number,
-  outputSize: number,
-): Float32Array {
-  const { taps, first, count, weights } = makeKernel(inputSize, outputSize);
-  const output = new Float32Array(outer * outputSize * inner);
-  let to = 0;
-  for (let o = 0; o < outer; o++) {
-    for (let out = 0; out < outputSize; out++) {
-      const begin = (o * inputSize + first[out]!) * inner;
-      const firstTap = out * taps;
-      const lastTap = firstTap + count[out]!;
-      for (let i = 0; i < inner; i++) {
-        let sum = 0;
+        let sum = start;
         for (let tap = firstTap, from = begin + i; tap < lastTap; tap++, from += inner) {
           sum += input[from]! * weights[tap]!;
         }
@@ -102,6 +88,23 @@ function resampleFloat(
       }
     }
   }
+}
+
+/**
+ * With PIL's fixed-point weights. Sums of these are exact in double precision; as they start from half a step, the
+ * clamped array rounds them to the nearest integer, halves up.
+ */
+function resample8(input: Uint8Array, axis: Axis, outputSize: number): Uint8Array {
+  const kernel = makeKernel(axis[1], outputSize);
+  const output = new Uint8ClampedArray(axis[0] * outputSize * axis[2]);
+  resample(input, axis, { ...kernel, weights: fixedPoint(kernel.weights) }, output, STEP / 2);
+  return new Uint8Array(output.buffer);
+}
+
+/** In floating point: sums in double precision, kept as 32-bit floats as PIL does in its mode F. */
+function resampleFloat(input: Uint16Array | Float32Array, axis: Axis, outputSize: number): Float32Array {
+  const output = new Float32Array(axis[0] * outputSize * axis[2]);
+  resample(input, axis, makeKernel(axis[1], outputSize), output, 0);
   return output;
 }
 
@@ -142,13 +145,13 @@ export function resizeBicubic(image: Image, width: number, height: number): Imag
   const size = { width, height, channels, depth };
   if (image.data instanceof Uint8Array) {
     let samples = image.data;
-    if (width !== image.width) samples = resample8(samples, image.height, image.width, channels, width);
-    if (height !== image.height) samples = resample8(samples, 1, image.height, width * channels, height);
+    if (width !== image.width) samples = resample8(samples, [image.height, image.width, channels], width);
+    if (height !== image.height) samples = resample8(samples, [1, image.height, width * channels], height);
     return { ...size, data: samples };
   }
   let samples: Uint16Array | Float32Array = image.data;
-  if (width !== image.width) samples = resampleFloat(samples, image.height, image.width, channels, width);
-  if (height !== image.height) samples = resampleFloat(samples, 1, image.height, width * channels, height);
+  if (width !== image.width) samples = resampleFloat(samples, [image.height, image.width, channels], width);
+  if (height !== image.height) samples = resampleFloat(samples, [1, image.height, width * channels], height);
   const data = newSamples(depth, samples.length);
   for (let i = 0; i < samples.length; i++) data[i] = Math.round(Math.min(Math.max(samples[i]!, 0), 0xffff));
   return { ...size, data };

@@ -6,7 +6,7 @@ import { createGenerator, createRunner } from "../../runtime/node/create.js";
 import { type Profile, type ProfileEntry, profiled } from "../../runtime/node/profile.js";
 import type { ModelRunner } from "../../runtime/runner.js";
 import type { Command } from "../command.js";
-import { wholeNumber } from "../flags.js";
+import { isOn, wholeNumber } from "../flags.js";
 
 const DEFAULT_STEPS = 5;
 const PROFILE_ROWS = 15;
@@ -42,8 +42,9 @@ export const command: Command = {
       timeSteps(options, { batch, size, steps, ...(profilePrefix && { profilePrefix }) }, (line) =>
         output.note(line),
       );
-    const { result: stepSeconds, profile } =
-      call.flags.profile === true ? await profiled(run) : { result: await run(), profile: undefined };
+    const { result: stepSeconds, profile } = isOn(call, "profile")
+      ? await profiled(run)
+      : { result: await run(), profile: undefined };
     const imageSeconds = await timeTranslations(options, size, steps);
     const result = {
       secondsPerStep: median(stepSeconds),

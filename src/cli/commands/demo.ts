@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { DemoReport } from "../../demo/demo.js";
 import { PixcycleError } from "../../errors.js";
 import type { Command, CommandCall, CommandOutput } from "../command.js";
+import { text } from "../flags.js";
 import { progressSink } from "../output.js";
 import { withSignals } from "../signals.js";
 
@@ -40,11 +41,12 @@ export const command: Command = {
   },
 };
 
-function secondsOf({ flags }: CommandCall): number | undefined {
-  if (flags.time === undefined) return undefined;
-  const seconds = Number(flags.time);
+function secondsOf(call: CommandCall): number | undefined {
+  const written = text(call, "time");
+  if (written === undefined) return undefined;
+  const seconds = Number(written);
   if (seconds > 0 && Number.isFinite(seconds)) return seconds;
-  throw new PixcycleError("E_OPTION", `--time expects seconds above 0, got "${flags.time}".`);
+  throw new PixcycleError("E_OPTION", `--time expects seconds above 0, got "${written}".`);
 }
 
 async function print({ options, run, step, results }: DemoReport, output: CommandOutput): Promise<void> {

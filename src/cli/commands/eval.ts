@@ -11,7 +11,7 @@ import { givenOptions, type OptionValues } from "../../options/resolve.js";
 import type { Command, CommandCall } from "../command.js";
 import { type EvaluationOutcome, runEvaluation } from "../evaluation/run.js";
 import { openSource } from "../evaluation/source.js";
-import { wholeNumber } from "../flags.js";
+import { isOn, text, wholeNumber } from "../flags.js";
 
 /** Scores a model, or a folder of outputs, on a test set. */
 export const command: Command = {
@@ -52,8 +52,8 @@ export const command: Command = {
         hint: "Give its folder with --dataroot.",
       });
     }
-    const out = call.flags.out === undefined ? undefined : String(call.flags.out);
-    if (out !== undefined) await checkOutput(out, call.flags.overwrite === true);
+    const out = text(call, "out");
+    if (out !== undefined) await checkOutput(out, isOn(call, "overwrite"));
     const outcome = await evaluateCall(call, { ...given, dataroot: given.dataroot }, (done, total, name) =>
       output.note(`${done}/${total} ${name}`),
     );
@@ -70,19 +70,19 @@ async function evaluateCall(
   given: OptionValues & { dataroot: string },
   onImage: (done: number, total: number, name: string) => void,
 ): Promise<EvaluationOutcome> {
-  const { flags } = call;
   const { dataset_mode: mode, ...rest } = given;
-  const palette = flags.palette === undefined ? undefined : await readPalette(String(flags.palette));
+  const classes = text(call, "palette");
+  const palette = classes === undefined ? undefined : await readPalette(classes);
   const features = await featuresOf(call, given.threads ?? defaults.threads);
   try {
-    const source = await openSource(call.args[0]!, { ...rest, evaluate: flags.eval === true });
+    const source = await openSource(call.args[0]!, { ...rest, evaluate: isOn(call, "eval") });
     try {
       const known = source.paired === false ? "unaligned" : "aligned";
-      const dataset_mode = flags.aligned_truth === true ? "aligned" : (mode ?? known);
+      const dataset_mode = isOn(call, "aligned_truth") ? "aligned" : (mode ?? known);
       const { direction } = source;
       const phase = given.phase ?? "test";
       const data = { dataroot: given.dataroot, phase, direction, dataset_mode };
-      const fitPhase = String(flags.fit ?? "train");
+      const fitPhase = text(call, "fit") ?? "train";
       const seed = given.seed ?? defaults.seed;
       return await runEvaluation({ source, data, fitPhase, features, palette, seed, onImage });
     } finally {
@@ -94,17 +94,17 @@ async function evaluateCall(
 }
 
 async function featuresOf(call: CommandCall, threads: number) {
-  const { features, features_size, features_range } = call.flags;
-  if (features === undefined) return undefined;
-  const range = features_range === undefined ? undefined : rangeOf(String(features_range));
-  if (features_range !== undefined && range === undefined) {
+  const [file, written] = [text(call, "features"), text(call, "features_range")];
+  if (file === undefined) return undefined;
+  const range = written === undefined ? undefined : rangeOf(written);
+  if (written !== undefined && range === undefined) {
     throw new PixcycleError(
       "E_OPTION",
-      `--features_range expects two numbers such as 0,255, got "${features_range}".`,
+      `--features_range expects two numbers such as 0,255, got "${written}".`,
     );
   }
-  const size = features_size === undefined ? undefined : wholeNumber(call, "features_size", 1);
-  return openFeatures(String(features), { ...(size && { size }), ...(range && { range }) }, threads);
+  const size = text(call, "features_size") === undefined ? undefined : wholeNumber(call, "features_size", 1);
+  return openFeatures(file, { ...(size && { size }), ...(range && { range }) }, threads);
 }
 
 const FILES = ["index.html", "report.json"] as const;

@@ -4,7 +4,7 @@ import { writeFileAtomic } from "../../formats/atomic.js";
 import { givenOptions } from "../../options/resolve.js";
 import { type ExportedModel, exportModel } from "../../translation/export.js";
 import type { Command, CommandCall, CommandOutput } from "../command.js";
-import { choice } from "../flags.js";
+import { choice, isOn, requiredText, text } from "../flags.js";
 
 const FORMATS = ["onnx", "safetensors"] as const;
 /** A larger difference is more than rounding. */
@@ -28,15 +28,16 @@ export const command: Command = {
     "export latest_net_G.pth --out net_G.safetensors",
   ],
   async run(call, output) {
-    const out = String(call.flags.out);
+    const out = requiredText(call, "out");
     const format = chooseFormat(call, out);
+    const network = text(call, "network");
     const exported = await exportModel(call.args[0]!, {
       ...givenOptions(await call.sources()),
-      ...(typeof call.flags.network === "string" && { network: call.flags.network }),
+      ...(network !== undefined && { network }),
       format,
-      evaluate: call.flags.eval === true,
-      dropout: call.flags.dropout === true,
-      half: call.flags.fp16 === true,
+      evaluate: isOn(call, "eval"),
+      dropout: isOn(call, "dropout"),
+      half: isOn(call, "fp16"),
     });
     await writeFileAtomic(out, exported.bytes);
     report(exported, out, output);

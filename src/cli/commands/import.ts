@@ -14,6 +14,7 @@ import { resumeCommand } from "../../training/session.js";
 import { findModel } from "../../translation/model-files.js";
 import { version } from "../../version.js";
 import type { Command, CommandCall, CommandOutput } from "../command.js";
+import { requiredText } from "../flags.js";
 
 interface ImportedNetwork extends InferredNetwork {
   /** `net_G`, `net_D_A`, … */
@@ -41,7 +42,7 @@ export const command: Command = {
     "import edges2cats_AtoB.pict --out edges2cats.safetensors",
   ],
   async run(call, output) {
-    const out = String(call.flags.out);
+    const out = requiredText(call, "out");
     const given = givenOptions(await call.sources());
     const networks = await readNetworks(call.args, given.epoch);
     for (const network of networks.values()) describe(network, output);

@@ -12,6 +12,7 @@ import { lossOptions, networkOptions, optimiserOptions } from "../../options/sch
 import { createRunner } from "../../runtime/node/create.js";
 import type { Batch } from "../../runtime/runner.js";
 import type { Command, CommandCall } from "../command.js";
+import { requiredText, wholeNumber } from "../flags.js";
 
 type Names<T> = (keyof T)[];
 
@@ -47,8 +48,8 @@ export const command: Command = {
   ],
   async run(call, output) {
     const { options } = await call.resolveOptions();
-    const [weights, out] = [String(call.flags.weights), String(call.flags.out)];
-    const batches = await readBatches(String(call.flags.batches), call);
+    const [weights, out] = [requiredText(call, "weights"), requiredText(call, "out")];
+    const batches = await readBatches(requiredText(call, "batches"), call);
     const { networks, lossNames } = createModel(options);
     const runner = createRunner(options, { threads: options.threads });
     try {
@@ -98,7 +99,7 @@ async function readWeights(folder: string, network: string): Promise<TensorMap> 
   );
 }
 
-async function readBatches(path: string, { flags }: CommandCall): Promise<Batch[]> {
+async function readBatches(path: string, call: CommandCall): Promise<Batch[]> {
   const { tensors } = await readTensorFile(path);
   const image = (name: string): FloatTensor | undefined => {
     const tensor = tensors.get(name);
@@ -113,13 +114,7 @@ async function readBatches(path: string, { flags }: CommandCall): Promise<Batch[
     if (!real_A || !real_B) break;
     batches.push({ real_A, real_B });
   }
-  const steps = flags.steps === undefined ? batches.length : Number(flags.steps);
-  if (!Number.isInteger(steps) || steps < 1) {
-    throw new PixcycleError(
-      "E_OPTION",
-      `--steps expects a whole number of at least 1, got "${flags.steps}".`,
-    );
-  }
+  const steps = wholeNumber(call, "steps", Math.max(1, batches.length));
   if (steps > batches.length) {
     throw new PixcycleError(
       "E_DATA_MISSING",

@@ -6,7 +6,7 @@ import { translateFiles } from "../../translation/folder.js";
 import { loadTranslator, type TranslatorOptions } from "../../translation/load.js";
 import type { Translator } from "../../translation/translator.js";
 import type { Command, CommandCall, CommandOutput } from "../command.js";
-import { choice, wholeNumber } from "../flags.js";
+import { choice, isOn, text, wholeNumber } from "../flags.js";
 import { withSignals } from "../signals.js";
 
 const FORMATS: readonly ImageFormat[] = ["png", "jpeg", "webp", "tiff"];
@@ -40,16 +40,15 @@ export const command: Command = {
     const batch = wholeNumber(call, "batch", 1);
     const options = await translatorOptions(call);
     const translator = await loadTranslator(model, options);
-    const inverse =
-      call.flags.reconstruct === true ? await loadInverse(translator, model, options) : undefined;
+    const inverse = isOn(call, "reconstruct") ? await loadInverse(translator, model, options) : undefined;
     describe(translator, batch, output);
-    const out = String(call.flags.out ?? join("results", translator.info.name));
+    const out = text(call, "out") ?? join("results", translator.info.name);
     try {
       const { result: record, stop } = await withSignals(
         ({ name }) => output.note(`${name}: finishing these images; once more ends at once`),
         (signal) =>
           translateFiles(translator, paths, {
-            ...{ out, batch, signal, overwrite: call.flags.overwrite === true },
+            ...{ out, batch, signal, overwrite: isOn(call, "overwrite") },
             ...(format && { format }),
             ...(depth && { depth: depth === "8" ? 8 : 16 }),
             ...(inverse && { inverse }),
@@ -73,7 +72,7 @@ export const command: Command = {
 };
 
 async function translatorOptions(call: CommandCall): Promise<TranslatorOptions> {
-  return { ...givenOptions(await call.sources()), evaluate: call.flags.eval === true };
+  return { ...givenOptions(await call.sources()), evaluate: isOn(call, "eval") };
 }
 
 function loadInverse({ info }: Translator, model: string, options: TranslatorOptions): Promise<Translator> {

@@ -7,6 +7,7 @@ import { defaults, presets } from "../../options/presets.js";
 import { givenOptions } from "../../options/resolve.js";
 import type { OptionName } from "../../options/schema.js";
 import type { CommandCall, CommandFlag, CommandOutput } from "../command.js";
+import { text } from "../flags.js";
 import { imageCounter } from "./counter.js";
 
 export const checkOptions: readonly OptionName[] = [
@@ -43,8 +44,8 @@ export async function runCheck(
     { ...options, dataset_mode: given.dataset_mode },
     { onImage: counter.onImage, signal },
   ).finally(counter.end);
-  const sheet = call.flags.sheet;
-  if (typeof sheet === "string") await writeSheet(found, sheet);
+  const sheet = text(call, "sheet");
+  if (sheet !== undefined) await writeSheet(found, sheet);
   const problems = found.findings.filter(({ severity }) => severity === "problem").length;
   if (output.json) {
     const { looked: _, ...report } = found;

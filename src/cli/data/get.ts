@@ -9,6 +9,7 @@ import { type GetOptions, type GetResult, getDataSet, getModel } from "../../dat
 import { downloadProgress } from "../../data/download/progress.js";
 import { megabytes } from "../../data/download/space.js";
 import type { CommandCall, CommandFlag, CommandOutput } from "../command.js";
+import { isOn, text } from "../flags.js";
 import { progressSink } from "../output.js";
 
 export const getFlags: readonly CommandFlag[] = [
@@ -65,17 +66,18 @@ function print(output: CommandOutput, result: unknown, lines: readonly string[])
 }
 
 async function watched(
-  { flags }: CommandCall,
+  call: CommandCall,
   output: CommandOutput,
   signal: AbortSignal,
   dir: string,
   work: (options: GetOptions) => Promise<GetResult>,
 ): Promise<GetResult> {
+  const mirror = text(call, "mirror");
   const progress = downloadProgress(progressSink(output));
   const options: GetOptions = {
-    dir: typeof flags.dir === "string" ? flags.dir : dir,
-    ...(typeof flags.mirror === "string" && { mirror: flags.mirror }),
-    keepArchive: flags.keep_archive === true,
+    dir: text(call, "dir") ?? dir,
+    ...(mirror !== undefined && { mirror }),
+    keepArchive: isOn(call, "keep_archive"),
     watcher: progress,
     signal,
   };

@@ -2,9 +2,9 @@ import { CANNY_DEFAULTS } from "../../data/tools/canny.js";
 import { combineFolders, type ToolWatcher } from "../../data/tools/combine.js";
 import { drawEdges } from "../../data/tools/edges.js";
 import { splitFolder } from "../../data/tools/split.js";
-import { PixcycleError } from "../../errors.js";
 import { givenOptions } from "../../options/resolve.js";
 import type { CommandCall, CommandFlag, CommandOutput } from "../command.js";
+import { isOn, number, text } from "../flags.js";
 import { imageCounter } from "./counter.js";
 
 export const toolFlags: readonly CommandFlag[] = [
@@ -38,9 +38,9 @@ export async function runEdges(
 ): Promise<undefined> {
   const [, folder = "", out = ""] = call.args;
   const options = {
-    sigma: numberFlag(call, "sigma", CANNY_DEFAULTS.sigma),
-    low: numberFlag(call, "low", CANNY_DEFAULTS.low),
-    high: numberFlag(call, "high", CANNY_DEFAULTS.high),
+    sigma: number(call, "sigma", CANNY_DEFAULTS.sigma),
+    low: number(call, "low", CANNY_DEFAULTS.low),
+    high: number(call, "high", CANNY_DEFAULTS.high),
   };
   const images = await watched(output, signal, (watcher) => drawEdges(folder, out, options, watcher));
   report(
@@ -57,12 +57,12 @@ export async function runSplit(
   signal: AbortSignal,
 ): Promise<undefined> {
   const root = (call.args[1] ?? "").replace(/(?<=.)\/+$/, "");
-  const out = typeof call.flags.out === "string" ? call.flags.out : `${root}_split`;
+  const out = text(call, "out") ?? `${root}_split`;
   const options = {
-    val: numberFlag(call, "val", DEFAULT_PART),
-    test: numberFlag(call, "test", DEFAULT_PART),
+    val: number(call, "val", DEFAULT_PART),
+    test: number(call, "test", DEFAULT_PART),
     seed: givenOptions(await call.sources()).seed ?? 0,
-    unpaired: call.flags.unpaired === true,
+    unpaired: isOn(call, "unpaired"),
   };
   const counts = await watched(output, signal, (watcher) => splitFolder(root, out, options, watcher));
   const { train, val, test } = counts;
@@ -84,11 +84,4 @@ async function watched<T>(
 
 function report(output: CommandOutput, result: object, line: string): void {
   output.result(output.json ? JSON.stringify(result) : line);
-}
-
-function numberFlag({ flags }: CommandCall, name: string, fallback: number): number {
-  const written = flags[name];
-  const value = written === undefined ? fallback : Number(written);
-  if (Number.isFinite(value) && written !== "") return value;
-  throw new PixcycleError("E_OPTION", `--${name} expects a number, got "${written}".`);
 }
