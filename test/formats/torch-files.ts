@@ -1,6 +1,8 @@
 import { Uint8ArrayReader, Uint8ArrayWriter, ZipWriter } from "@zip.js/zip.js";
 import { packTar } from "modern-tar";
+import { PixcycleError } from "../../src/errors.js";
 import type { ByteSource } from "../../src/formats/byte-source.js";
+import { readTensorSource } from "../../src/formats/tensor-source.js";
 
 /** Hand-made pickles and the containers around them, for files that PyTorch would never write. */
 
@@ -93,4 +95,15 @@ export function memorySource(content: Uint8Array): ByteSource {
     size: content.length,
     read: async (offset, length) => content.slice(offset, offset + length) as Uint8Array<ArrayBuffer>,
   };
+}
+
+/** The coded error that a hostile or damaged file is refused with. */
+export async function refusal(content: Uint8Array): Promise<PixcycleError> {
+  try {
+    await readTensorSource(memorySource(content));
+  } catch (error) {
+    if (error instanceof PixcycleError) return error;
+    throw error;
+  }
+  throw new Error("the file was accepted");
 }
