@@ -30,8 +30,10 @@ export interface TranslationRecord {
   readonly results: readonly TranslatedImage[];
   /** Images that could not be read, or their results not be written in the format, each with its coded line. */
   readonly failures: readonly { readonly input: string; readonly error: string }[];
-  /** Images that were not begun, because the work was stopped. */
+  /** Images that were not translated, because the work was stopped or failed. */
   readonly skipped: number;
+  /** What the work failed of before its end, as a line. */
+  readonly error?: string;
 }
 
 export interface TranslateFilesOptions {
@@ -58,7 +60,8 @@ const ENDINGS: Readonly<Record<ImageFormat, string>> = { png: "png", jpeg: "jpg"
 /**
  * Translates files and folders of images into a folder: for `photo.png` it writes `photo_real_A.png` (the image as
  * the generator sees it) and `photo_fake_B.png`, also `photo_real_B.png` of pairs side by side, and for all of them
- * `index.html` and `results.json`. Images that cannot be read are listed, and the others are done.
+ * `index.html` and `results.json`. Images that cannot be read are listed, and the others are done; an error that ends
+ * the work leaves the lists of what was done before it.
  * @throws PixcycleError E_DATA_MISSING, E_DATA_EMPTY; E_OPTION_CONFLICT for results that exist; E_FILE_WRITE; E_RUNTIME
  */
 export async function translateFiles(
@@ -69,7 +72,13 @@ export async function translateFiles(
   const inputs = await listInputs(paths);
   const work = new FolderTranslation(translator, options, inputs);
   await work.checkOutput();
-  await work.run();
+  try {
+    await work.run();
+  } catch (error) {
+    // The error is the news, also where the list cannot be written either.
+    await work.finishAfter(error).catch(() => undefined);
+    throw error;
+  }
   return work.finish();
 }
 
@@ -132,7 +141,14 @@ class FolderTranslation {
     }
   }
 
-  async finish(): Promise<TranslationRecord> {
+  /** Lists what was done before an error that ends the work, if anything was. */
+  async finishAfter(error: unknown): Promise<void> {
+    if (this.done.size > 0)
+      await this.finish(error instanceof PixcycleError ? error.toLine() : String(error));
+  }
+
+  /** Writes the list of what was done. */
+  async finish(error?: string): Promise<TranslationRecord> {
     const { name, weights, generator, direction, evaluate, dropout, architecture, preparation } =
       this.translator.info;
     const { kind: _, dropout: __, ...shape } = architecture;
@@ -144,6 +160,7 @@ class FolderTranslation {
         return error === undefined ? [] : [{ input: input.path, error: error.toLine() }];
       }),
       skipped: this.inputs.length - this.done.size - this.failed.size,
+      ...(error !== undefined && { error }),
     };
     const { out } = this.options;
     await writeFileAtomic(join(out, "results.json"), `${JSON.stringify(record, undefined, 2)}\n`);

@@ -6,7 +6,7 @@ import type { TranslationRecord } from "./folder.js";
  * The page of a translation's results: a card for every image, static, without scripts, its images beside it. Works
  * from the disk, in light and dark.
  */
-export function resultsPage({ model, results, failures, skipped }: TranslationRecord): string {
+export function resultsPage({ model, results, failures, skipped, error }: TranslationRecord): string {
   const count = counted(results.length, "image");
   const facts = [
     count,
@@ -19,8 +19,9 @@ export function resultsPage({ model, results, failures, skipped }: TranslationRe
     model.preprocess === "none" ? undefined : `preprocess ${model.preprocess}`,
   ];
   const failed = failures.map(
-    ({ input, error }) => `<li><b>${escapeHtml(input)}</b> ${escapeHtml(error)}</li>`,
+    ({ input, error: line }) => `<li><b>${escapeHtml(input)}</b> ${escapeHtml(line)}</li>`,
   );
+  if (error !== undefined) failed.push(`<li><b>The work ended early</b> ${escapeHtml(error)}</li>`);
   const problems =
     failed.length === 0 ? "" : `<section><h2>Not translated</h2><ul>${failed.join("")}</ul></section>\n`;
   return htmlPage(

@@ -174,6 +174,28 @@ describe("stopping", () => {
     expect([record.results.length, record.skipped]).toEqual([1, 2]);
     expect(await readFile(join(out, "index.html"), "utf8")).toContain("1 image");
   });
+
+  it("half way, by an error that is of no single image, lists what is done and why it ended", async () => {
+    const out = join(folder, "half");
+    const inputs = [join(images, "a.jpg"), join(images, "b.png"), join(images, "B.tif")];
+    const failing = await loadTranslator({ weights: randomGenerator() }, { threads: 1 });
+    const work = translateFiles(failing, inputs, { out, onImage: () => void failing.close() });
+    const error = await failure(work);
+    const record = JSON.parse(await readFile(join(out, "results.json"), "utf8"));
+    expect([record.results.length, record.skipped]).toEqual([1, 2]);
+    expect(record.error).toContain(error.message);
+    const page = await readFile(join(out, "index.html"), "utf8");
+    expect(page).toContain("2 not begun");
+    expect(page).toContain("<b>The work ended early</b>");
+  });
+
+  it("before the first result leaves no list", async () => {
+    const out = join(folder, "none");
+    const closed = await loadTranslator({ weights: randomGenerator() }, { threads: 1 });
+    await closed.close();
+    await failure(translateFiles(closed, [join(images, "a.jpg")], { out }));
+    expect(await readdir(out)).toEqual([]);
+  });
 });
 
 describe("the page of results", () => {
