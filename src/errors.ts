@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   E_MEMORY: 1,
   E_SHAPE: 1,
   E_GRAPH: 1,
+  E_DEVICE: 1,
   E_RUNTIME: 1,
   E_DIVERGED: 1,
   E_INTERNAL: 1,

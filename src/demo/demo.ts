@@ -70,7 +70,7 @@ export async function runDemo({ given, seconds, hooks, signal }: DemoRequest): P
   const report = { options, run: folder.path, step: position.step };
   if (!finished) return { ...report, results: undefined };
   const grid = join(folder.path, "grid.png");
-  const scores = await writeResults(folder.path, grid, base.threads);
+  const scores = await writeResults(folder.path, grid, { threads: base.threads, device: base.device });
   return { ...report, results: { grid, scores } };
 }
 

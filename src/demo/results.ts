@@ -5,6 +5,7 @@ import { composeGrid } from "../evaluation/grid.js";
 import { meanScores, type Scores, scoreImage } from "../evaluation/scores.js";
 import { writeFileAtomic } from "../formats/atomic.js";
 import type { FloatTensor } from "../formats/tensor.js";
+import type { SessionSettings } from "../runtime/ort.js";
 import { loadTranslator } from "../translation/load.js";
 
 /** Triples of the grid that stand side by side. */
@@ -20,12 +21,12 @@ const ACROSS = 4;
 export async function writeResults(
   run: string,
   grid: string,
-  threads: number,
+  settings: SessionSettings,
 ): Promise<ReadonlyMap<string, Scores>> {
   const icons = await loadBuiltin({ task: "flat-to-3d", layout: "aligned" });
   const inputs = tensors(icons.testA);
   const truth = tensors(icons.testB);
-  const outputs = await translate(run, inputs, threads);
+  const outputs = await translate(run, inputs, settings);
   const rows = inputs.map((input, i) => [input, outputs[i]!, truth[i]!]);
   const options = { columns: ["input", "output", "truth"], across: ACROSS };
   await writeFileAtomic(grid, await composeGrid(rows, options));
@@ -42,9 +43,9 @@ export async function writeResults(
 async function translate(
   run: string,
   inputs: readonly FloatTensor[],
-  threads: number,
+  settings: SessionSettings,
 ): Promise<FloatTensor[]> {
-  const translator = await loadTranslator(run, { threads });
+  const translator = await loadTranslator(run, settings);
   try {
     return await translator.translateTensors(inputs);
   } finally {

@@ -3,12 +3,19 @@ import { PixcycleError } from "../errors.js";
 import { Graph, type Tensor } from "../graph/graph.js";
 import { add, constant, input, matmul, reshape, stopGradient } from "../graph/language.js";
 import type { Network } from "../networks/registry.js";
-import { type AdamOptions, adamUpdate } from "../nn/adam.js";
+import type { AdamOptions } from "../nn/adam.js";
 import { NetworkState } from "../nn/forward.js";
-import { optimizerInputs, type PoolUse, SCALAR, type StepProgram, type UniformDraw } from "./program.js";
+import type { PoolUse, StepProgram, UniformDraw } from "./program.js";
+import { updateInGraph } from "./update.js";
 
 /** The whole step in one program, or one of its phases alone (the earlier ones having been applied already). */
 export type Part = "whole" | { readonly phase: number };
+
+/**
+ * Which optimisers update the parameters inside the graph: those whose update the rest of the step sees, or all.
+ * The others are left to who runs the graph. A part of a step has none.
+ */
+export type Updates = "visible" | "all";
 
 type Statistics = Pick<StepProgram, "buffers" | "counters">;
 
@@ -32,6 +39,7 @@ export class StepBuilder {
     networks: readonly Network[],
     private readonly part: Part,
     private readonly adam: AdamOptions,
+    private readonly updates: Updates = "visible",
   ) {
     for (const network of networks)
       this.states.set(network.name, new NetworkState(this.graph, network.name, "train"));
@@ -87,7 +95,7 @@ export class StepBuilder {
 
   /**
    * Minimises each loss over the parameters of its networks with one Adam. Networks run after this see the updated
-   * parameters if `visible`; otherwise the update is the host's affair.
+   * parameters if `visible`; otherwise the update takes effect after the step.
    */
   optimize(
     name: string,
@@ -110,44 +118,16 @@ export class StepBuilder {
         all.set(key, found[i]!);
       });
       // Without the whole step in one graph the host applies the update before the next phase.
-      if (visible && this.part === "whole") {
+      if (this.part === "whole" && (visible || this.updates === "all")) {
         owned.forEach(({ network, parameter, value }, i) => {
-          this.update(name, network, parameter, value, found[i]!, updated);
+          const key = `${network.name}/${parameter}`;
+          const next = updateInGraph(this.graph, name, key, value, found[i]!, this.adam);
+          for (const [state, tensor] of next) updated.set(state, tensor);
+          if (visible) this.state(network).setParameter(parameter, next.get(key)!);
         });
       }
     }
     if (this.active) this.optimizers.push({ name, gradients: all, updated });
-  }
-
-  private update(
-    name: string,
-    network: Network,
-    parameter: string,
-    value: Tensor,
-    gradient: Tensor,
-    updated: Map<string, Tensor>,
-  ): void {
-    const key = `${network.name}/${parameter}`;
-    const { firstMoment, secondMoment, stepSize, secondCorrection } = optimizerInputs;
-    this.graph.scopeAt(`optimizer_${name}/${key}`, () => {
-      const m = firstMoment(name, key);
-      const v = secondMoment(name, key);
-      const next = adamUpdate(
-        {
-          parameter: value,
-          firstMoment: input(this.graph, m, value.shape),
-          secondMoment: input(this.graph, v, value.shape),
-        },
-        gradient,
-        this.adam,
-        {
-          stepSize: input(this.graph, stepSize(name), SCALAR),
-          secondCorrection: input(this.graph, secondCorrection(name), SCALAR),
-        },
-      );
-      updated.set(key, next.parameter).set(m, next.firstMoment).set(v, next.secondMoment);
-      this.state(network).setParameter(parameter, next.parameter);
-    });
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Network } from "../networks/registry.js";
 import type { AdamOptions } from "../nn/adam.js";
 import type { ModelOptions } from "../options/schema.js";
-import { type Part, StepBuilder } from "./builder.js";
+import { type Part, StepBuilder, type Updates } from "./builder.js";
 import { cycleGan } from "./cycle-gan.js";
 import { pix2pix } from "./pix2pix.js";
 import type { BatchShape, StepProgram } from "./program.js";
@@ -43,8 +43,9 @@ export function stepProgram(
   options: ModelOptions,
   shape: BatchShape,
   part: Part = "whole",
+  updates: Updates = "visible",
 ): StepProgram {
-  const builder = new StepBuilder(model.networks, part, adamOptions(options));
+  const builder = new StepBuilder(model.networks, part, adamOptions(options), updates);
   model.build(builder, shape);
   return builder.finish();
 }

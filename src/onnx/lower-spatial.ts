@@ -117,6 +117,7 @@ export function lowerNormalize(
   x: string,
   { axes, eps }: OpAttributes["normalize"],
   shape: Shape,
+  ones = (count: number): string => e.one("ConstantOfShape", [e.ints([count])], { value: { tensor: 1 } }),
 ): string[] {
   const over = axes.filter((axis) => shape[axis] !== 1);
   const leading = shape.length - over.length;
@@ -124,9 +125,13 @@ export function lowerNormalize(
   const count = axes.reduce((n, axis) => n * shape[axis]!, 1);
   if (over.length > 0 && over.every((axis, i) => axis === leading + i)) {
     const rows = elements(shape) / count;
-    const ones = e.one("ConstantOfShape", [e.ints([count])], { value: { tensor: 1 } });
     const attributes = { axis: 1, epsilon: { float: eps } };
-    const [y, mean, rstd] = e.node("LayerNormalization", [e.reshape(x, [rows, count]), ones], attributes, 3);
+    const [y, mean, rstd] = e.node(
+      "LayerNormalization",
+      [e.reshape(x, [rows, count]), ones(count)],
+      attributes,
+      3,
+    );
     return [e.reshape(y!, shape), e.reshape(mean!, kept), e.reshape(rstd!, kept)];
   }
   const reduced = reducedAxes(e, axes, shape);

@@ -12,6 +12,15 @@ import {
   lowerUpsampleNearest,
   reducedAxes,
 } from "./lower-spatial.js";
+import {
+  lowerConvWeightGradientAsConv,
+  lowerSignByComparison,
+  lowerSoftplusByLog,
+  onesAsConstant,
+} from "./lower-webgpu.js";
+
+/** The execution provider of ONNX Runtime that a graph is made for. */
+export type Target = "cpu" | "webgpu";
 
 /** What a lowering sees of its node: the names of its inputs, and their and its first output's shapes. */
 interface LoweringContext<K extends OpName> {
@@ -93,11 +102,31 @@ export const LOWERINGS: { readonly [K in Exclude<OpName, "input">]: Lowering<K> 
   normalize: (e, { attributes, inputs, shapes }) => lowerNormalize(e, inputs[0]!, attributes, shapes[0]!),
 };
 
-/** Lowers one node, given the ONNX names of its inputs. */
-export function lowerNode(e: OnnxEmitter, node: Node, inputs: readonly string[]): string[] {
+/** What WebGPU takes otherwise. */
+const WEBGPU: Partial<typeof LOWERINGS> = {
+  sign: (e, { inputs }) => lowerSignByComparison(e, inputs[0]!),
+  softplus: (e, { inputs }) => lowerSoftplusByLog(e, inputs[0]!),
+  convWeightGradient: (e, { attributes, inputs, shapes }) =>
+    lowerConvWeightGradientAsConv(e, inputs[0]!, inputs[1]!, attributes, shapes[0]!, shapes[1]!),
+  normalize: (e, { attributes, inputs, shapes }) =>
+    lowerNormalize(e, inputs[0]!, attributes, shapes[0]!, (count) => onesAsConstant(e, count)),
+};
+
+const TABLES: { readonly [T in Target]: typeof LOWERINGS } = {
+  cpu: LOWERINGS,
+  webgpu: { ...LOWERINGS, ...WEBGPU },
+};
+
+/** Lowers one node for a target, given the ONNX names of its inputs. */
+export function lowerNode(
+  e: OnnxEmitter,
+  node: Node,
+  inputs: readonly string[],
+  target: Target = "cpu",
+): string[] {
   if (node.op === "input") throw new TypeError("Inputs are named, not lowered.");
   e.at(node.scope);
-  const lowering = LOWERINGS[node.op] as Lowering<OpName>;
+  const lowering = TABLES[target][node.op] as Lowering<OpName>;
   const shapes = node.inputs.map((input) => input.shape);
   const names = lowering(e, { attributes: node.attributes, inputs, shapes, output: node.outputs[0]!.shape });
   return typeof names === "string" ? [names] : names;

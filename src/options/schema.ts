@@ -121,7 +121,7 @@ const runOptions = {
   early_stop: z.int().min(0).describe("stop after this many validations without a better one; 0 never does"),
   print_freq: z.int().min(1).describe("steps between two progress lines"),
   display_freq: z.int().min(1).describe("steps between two sample grids"),
-  device: z.enum(["auto", "cpu"]).describe("where the model runs"),
+  device: z.enum(["auto", "cpu", "webgpu"]).describe("where the model runs"),
   threads: z.int().min(0).max(256).describe("threads of the model's computation; 0 uses every core"),
   max_memory: z.int().min(0).describe("MiB the training may take; 0 uses what is free"),
 };

@@ -5,11 +5,14 @@ import { elements } from "../graph/shape.js";
 import type { Part } from "../models/builder.js";
 import { adamOptions, createModel, type Model } from "../models/model.js";
 import { type BatchShape, optimizerInputs, type UniformDraw } from "../models/program.js";
-import { adamScalars, adamUpdateInPlace } from "../nn/adam.js";
+import { adamScalars } from "../nn/adam.js";
 import type { DropoutMask } from "../nn/forward.js";
 import { dropoutMask } from "../nn/masks.js";
 import type { ModelOptions } from "../options/schema.js";
 import { RandomStream } from "../random/philox.js";
+import { type Device, deviceOf } from "./device.js";
+import { DeviceMemory } from "./device-memory.js";
+import { HostMemory } from "./host-memory.js";
 import { GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
 import { type CompiledStep, compileStep, compileTranslation, stepOutputs } from "./programs.js";
 import type { Batch, InferRequest, ModelRunner, PhaseGradients, StepRequest, StepResult } from "./runner.js";
@@ -33,9 +36,10 @@ interface TranslationSession {
   readonly session: GraphSession;
 }
 
-/** A model on ONNX Runtime's CPU provider, in the thread that it is made in: a step blocks that thread. */
+/** A model on ONNX Runtime, in the thread that it is made in: a step may block that thread. */
 export class Engine implements ModelRunner {
   readonly model: Model;
+  private readonly device: Device;
   private readonly state: StateStore;
   private readonly pools = new Map<string, ImagePool>();
   private readonly steps: SessionCache<StepSession>;
@@ -50,7 +54,9 @@ export class Engine implements ModelRunner {
     private readonly settings: SessionSettings,
   ) {
     this.model = createModel(options);
-    this.state = new StateStore(this.model, options, options.seed);
+    this.device = deviceOf(settings.device);
+    const memory = this.device.resident ? new DeviceMemory(ort, settings) : new HostMemory();
+    this.state = new StateStore(memory, this.model, options, options.seed);
     for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size));
     for (const name of Object.keys(this.model.optimizers)) this.updates.set(name, 0);
     this.steps = new SessionCache((entry) => entry.session.close());
@@ -60,7 +66,8 @@ export class Engine implements ModelRunner {
   async step(batch: Batch, request: StepRequest): Promise<StepResult> {
     const { step, result } = await this.run(batch, "whole", request);
     for (const { name } of step.program.optimizers) this.updates.set(name, this.updates.get(name)! + 1);
-    for (const { name } of step.hostOptimizers) this.update(name, result.gradients, request.learningRate);
+    for (const { name } of step.hostOptimizers)
+      await this.update(name, result.gradients, request.learningRate);
     this.stepCount++;
     return { losses: result.losses, visuals: result.visuals };
   }
@@ -84,7 +91,7 @@ export class Engine implements ModelRunner {
   ): Promise<void> {
     for (const name of this.model.phases[phase]!) {
       this.updates.set(name, this.updates.get(name)! + 1);
-      this.update(name, gradients, learningRate);
+      await this.update(name, gradients, learningRate);
     }
     if (phase === this.model.phases.length - 1) this.stepCount++;
   }
@@ -102,18 +109,18 @@ export class Engine implements ModelRunner {
     const { session, masks } = await this.translations.get(
       `${generator} ${mode} ${Object.values(shape)}`,
       async () => {
-        const { compiled, dropoutMasks } = compileTranslation(network, shape, mode);
+        const { compiled, dropoutMasks } = compileTranslation(network, shape, mode, this.device);
         return { session: await GraphSession.create(this.ort, compiled, this.settings), masks: dropoutMasks };
       },
     );
-    const feeds = this.feedState(session);
-    feeds.set("image", images);
+    const feeds = new Map([["image", images]]);
     this.feedMasks(feeds, masks, undefined);
-    return (await session.run(feeds, new Map([["result", undefined]]))).get("result")!;
+    const fetches = new Map([["result", undefined]]);
+    return (await this.state.memory.run(session, feeds, fetches)).get("result")!;
   }
 
   async saveState(): Promise<TensorMap> {
-    const state = this.state.save();
+    const state = await this.state.save();
     for (const [name, pool] of this.pools)
       for (const [key, tensor] of pool.toState()) state.set(`${name}/${key}`, tensor);
     for (const [name, count] of this.updates) state.set(`optimizer_${name}/step`, counterTensor(count));
@@ -148,6 +155,7 @@ export class Engine implements ModelRunner {
   }
 
   async close(): Promise<void> {
+    await this.state.memory.close();
     await this.steps.clear();
     await this.translations.clear();
   }
@@ -160,8 +168,10 @@ export class Engine implements ModelRunner {
   ): Promise<{ step: CompiledStep; result: RunResult }> {
     const { step, session, gradients } = await this.stepSession(batch, part);
     const { program, rewritten } = step;
-    const feeds = this.feedState(session);
-    feeds.set("real_A", batch.real_A).set("real_B", batch.real_B);
+    const feeds = new Map([
+      ["real_A", batch.real_A],
+      ["real_B", batch.real_B],
+    ]);
     this.feedMasks(feeds, program.dropoutMasks, request.dropoutMasks);
     this.feedUniforms(feeds, program.uniforms, request.uniforms);
     for (const { name } of program.optimizers) this.feedOptimizer(feeds, name, request.learningRate);
@@ -173,10 +183,8 @@ export class Engine implements ModelRunner {
       for (const name of program.visuals.keys()) fetches.set(stepOutputs.visual(name), undefined);
     for (const name of plans.keys()) fetches.set(stepOutputs.pool(name), undefined);
     for (const [name, target] of gradients) fetches.set(stepOutputs.gradient(name), target);
-    for (const key of rewritten) fetches.set(stepOutputs.next(key), this.state.spare(key));
-    const outputs = await session.run(feeds, fetches);
+    const outputs = await this.state.memory.run(session, feeds, fetches, rewritten);
 
-    for (const key of rewritten) this.state.swap(key);
     for (const [key, increment] of program.counters) this.state.count(key, increment);
     for (const [name, plan] of plans)
       this.pools.get(name)!.commit(plan, outputs.get(stepOutputs.pool(name))!);
@@ -205,8 +213,13 @@ export class Engine implements ModelRunner {
     this.checkBatch(batch, shape);
     const key = `${part === "whole" ? part : part.phase} ${Object.values(shape)}`;
     return this.steps.get(key, async () => {
-      const step = compileStep(this.model, this.options, shape, part);
-      const session = await GraphSession.create(this.ort, step.compiled, this.settings);
+      const step = compileStep(this.model, this.options, shape, part, this.device);
+      // Images are rarely asked for: until then they need not leave the device.
+      const kept = [
+        ...step.rewritten.map(stepOutputs.next),
+        ...[...step.program.visuals.keys()].map(stepOutputs.visual),
+      ];
+      const session = await GraphSession.create(this.ort, step.compiled, this.settings, kept);
       const gradients = step.hostOptimizers.flatMap((optimizer) => [...optimizer.gradients]);
       return {
         step,
@@ -249,11 +262,6 @@ export class Engine implements ModelRunner {
         },
       );
     }
-  }
-
-  private feedState(session: GraphSession): Map<string, FloatTensor> {
-    const held = [...session.graph.inputs.keys()].filter((name) => this.state.has(name));
-    return new Map(held.map((name) => [name, this.state.get(name)]));
   }
 
   private feedMasks(
@@ -312,21 +320,23 @@ export class Engine implements ModelRunner {
     return new RandomStream(this.options.seed, name, this.stepCount);
   }
 
-  private update(optimizer: string, gradients: ReadonlyMap<string, FloatTensor>, learningRate: number): void {
-    const options = adamOptions(this.options);
-    const scalars = adamScalars(options, learningRate, this.updates.get(optimizer)!);
-    for (const network of this.model.optimizers[optimizer]!) {
-      for (const key of this.state.parameterKeys(network.name)) {
-        const gradient = gradients.get(key);
-        if (!gradient) throw new PixcycleError("E_SHAPE", `The gradients have none for ${key}.`);
-        const state = {
-          parameter: this.state.get(key).data,
-          firstMoment: this.state.get(optimizerInputs.firstMoment(optimizer, key)).data,
-          secondMoment: this.state.get(optimizerInputs.secondMoment(optimizer, key)).data,
-        };
-        adamUpdateInPlace(state, gradient.data, options, scalars);
-      }
-    }
+  /** Updates an optimiser's parameters; `gradients` may hold those of others too. */
+  private async update(
+    optimizer: string,
+    gradients: ReadonlyMap<string, FloatTensor>,
+    learningRate: number,
+  ): Promise<void> {
+    const adam = adamOptions(this.options);
+    const keys = this.model.optimizers[optimizer]!.flatMap(({ name }) => this.state.parameterKeys(name));
+    const own = keys.map((key) => {
+      const gradient = gradients.get(key);
+      if (!gradient) throw new PixcycleError("E_SHAPE", `The gradients have none for ${key}.`);
+      return [key, gradient] as const;
+    });
+    await this.state.memory.update({
+      ...{ optimizer, adam, gradients: new Map(own) },
+      scalars: adamScalars(adam, learningRate, this.updates.get(optimizer)!),
+    });
   }
 }
 

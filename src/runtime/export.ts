@@ -10,7 +10,8 @@ import { type Mode, NetworkState } from "../nn/forward.js";
 import type { NormKind } from "../nn/layers.js";
 import { exportToOnnx } from "../onnx/export.js";
 import { version } from "../version.js";
-import { GraphSession, type OrtModule } from "./ort.js";
+import { deviceOf } from "./device.js";
+import { GraphSession, type OrtModule, openSession, type SessionSettings } from "./ort.js";
 import { compileTranslation } from "./programs.js";
 
 /** How a network is exported. */
@@ -108,8 +109,8 @@ export interface ParityOptions {
   readonly ort: OrtModule;
   /** What runs the exported model; `ort` if left out. */
   readonly other?: OrtModule;
-  /** Threads of the computation; 0, the default, uses every core. */
-  readonly threads?: number;
+  /** Of both; by default on every core. */
+  readonly settings?: SessionSettings;
 }
 
 /**
@@ -120,11 +121,10 @@ export async function exportParity(
   model: Uint8Array,
   { network, weights }: ExportedNetwork,
   mode: Mode,
-  { ort, other = ort, threads = 0 }: ParityOptions,
+  { ort, other = ort, settings = { threads: 0 } }: ParityOptions,
 ): Promise<number> {
-  const session = await other.InferenceSession.create(model, {
-    executionProviders: ["cpu"],
-    ...(threads > 0 && { intraOpNumThreads: threads }),
+  const session = await openSession(other, model, deviceOf(settings.device), {
+    ...(settings.threads > 0 && { intraOpNumThreads: settings.threads }),
   });
   try {
     let largest = 0;
@@ -132,7 +132,7 @@ export async function exportParity(
       const image = noiseImages([index === 1 ? 2 : 1, network.inputChannels, height, width], "export", index);
       const results = await session.run({ image: new other.Tensor("float32", image.data, image.shape) });
       const actual = Object.values(results)[0]!.data as Float32Array;
-      const expected = await translate(ort, network, weights, mode, image, threads);
+      const expected = await translate(ort, network, weights, mode, image, settings);
       largest = Math.max(largest, largestDifference(actual, expected));
     }
     return largest;
@@ -147,11 +147,13 @@ async function translate(
   weights: TensorMap,
   mode: Mode,
   image: FloatTensor,
-  threads: number,
+  settings: SessionSettings,
 ): Promise<Float32Array> {
   const [batch, , height, width] = image.shape as [number, number, number, number];
-  const { compiled, dropoutMasks } = compileTranslation(network, { batch, height, width }, mode);
-  const session = await GraphSession.create(ort, compiled, { threads });
+  const { compiled, dropoutMasks } = compileTranslation(network, { batch, height, width }, mode, {
+    target: deviceOf(settings.device).target,
+  });
+  const session = await GraphSession.create(ort, compiled, settings);
   try {
     const feeds = new Map([["image", image]]);
     for (const [name, tensor] of floatMap(weights)) feeds.set(`${network.name}/${name}`, tensor);

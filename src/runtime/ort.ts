@@ -1,6 +1,8 @@
 import type { InferenceSession, Tensor } from "onnxruntime-common";
+import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { CompiledGraph } from "../onnx/compile.js";
+import { type Device, deviceOf } from "./device.js";
 
 /** What pixcycle uses of ONNX Runtime; onnxruntime-node and onnxruntime-web both have it. */
 export interface OrtModule {
@@ -13,6 +15,8 @@ export interface OrtModule {
 export interface SessionSettings {
   /** Threads of one operator; 0 uses every core. */
   readonly threads: number;
+  /** Where the model runs; default `auto`, the CPU. */
+  readonly device?: Device["name"] | "auto";
   /**
    * Rewrites by ONNX Runtime when the session is made. They pay where the weights are constants; the graph of a training
    * step gains nothing from them and takes several times as long to load (measured).
@@ -28,23 +32,30 @@ export class GraphSession {
     private readonly ort: OrtModule,
     readonly graph: CompiledGraph,
     private readonly session: InferenceSession,
+    /** Outputs that stay in the device's memory. */
+    readonly kept: ReadonlySet<string>,
   ) {}
 
+  /**
+   * @param kept outputs that stay in the device's memory, where the device has one; see `runKeeping`
+   * @throws PixcycleError E_DEVICE where the device is not there
+   */
   static async create(
     ort: OrtModule,
     graph: CompiledGraph,
     settings: SessionSettings,
+    kept: readonly string[] = [],
   ): Promise<GraphSession> {
-    const session = await ort.InferenceSession.create(graph.bytes, {
-      executionProviders: ["cpu"],
+    const device = deviceOf(settings.device);
+    const resident = new Set(device.resident ? kept : []);
+    const session = await openSession(ort, graph.bytes, device, {
       graphOptimizationLevel: settings.optimize ? "all" : "disabled",
-      logSeverityLevel: 3,
       ...(settings.threads > 0 && { intraOpNumThreads: settings.threads }),
       ...(settings.profilePrefix && { enableProfiling: true, profileFilePrefix: settings.profilePrefix }),
-      // Tiny moments and activations would otherwise run many times slower.
-      extra: { session: { set_denormal_as_zero: "1" } },
+      ...(resident.size > 0 && { preferredOutputLocation: locations(graph, resident) }),
+      extra: { session: { ...EXTRA, ...(device.resident && { disable_cpu_ep_fallback: "1" }) } },
     });
-    return new GraphSession(ort, graph, session);
+    return new GraphSession(ort, graph, session, resident);
   }
 
   /** Wraps an array without copying it. */
@@ -57,30 +68,39 @@ export class GraphSession {
    * made.
    */
   async run(
-    feeds: ReadonlyMap<string, FloatTensor>,
+    feeds: ReadonlyMap<string, FloatTensor | Tensor>,
     fetches: ReadonlyMap<string, Float32Array | undefined>,
   ): Promise<Map<string, FloatTensor>> {
+    return (await this.runKeeping(feeds, fetches)).outputs;
+  }
+
+  /**
+   * Likewise, and also returns all outputs that stay in the device's memory, which the caller disposes of. A session that
+   * has such is asked for the same others in every run: onnxruntime-node refuses fewer than in the last.
+   */
+  async runKeeping(
+    feeds: ReadonlyMap<string, FloatTensor | Tensor>,
+    fetches: ReadonlyMap<string, Float32Array | undefined>,
+  ): Promise<{ outputs: Map<string, FloatTensor>; kept: Map<string, Tensor> }> {
     const inputs: Record<string, Tensor> = {};
     for (const [name, shape] of this.graph.inputs) {
       const feed = feeds.get(name);
       if (!feed) throw new TypeError(`Input ${name} was not fed.`);
-      inputs[name] = this.tensor({ data: feed.data, shape });
+      inputs[name] = "shape" in feed ? this.tensor({ data: feed.data, shape }) : feed;
     }
     const wanted: Record<string, Tensor | null> = {};
     for (const [name, target] of fetches) {
       const shape = this.graph.outputs.get(name)!;
-      wanted[`out:${name}`] = target ? this.tensor({ data: target, shape }) : null;
+      wanted[onnxOutput(name)] = target ? this.tensor({ data: target, shape }) : null;
     }
+    for (const name of this.kept) wanted[onnxOutput(name)] = null;
     const results = await this.session.run(inputs, wanted);
-    return new Map(
-      [...fetches].map(([name, target]) => [
-        name,
-        {
-          shape: this.graph.outputs.get(name)!,
-          data: target ?? (results[`out:${name}`]!.data as Float32Array),
-        },
-      ]),
-    );
+    const outputs = [...fetches].map(([name, target]) => {
+      const data = target ?? (results[onnxOutput(name)]!.data as Float32Array);
+      return [name, { shape: this.graph.outputs.get(name)!, data }] as const;
+    });
+    const kept = [...this.kept].map((name) => [name, results[onnxOutput(name)]!] as const);
+    return { outputs: new Map(outputs), kept: new Map(kept) };
   }
 
   /** Frees the session; with a profile, ends it. */
@@ -89,3 +109,52 @@ export class GraphSession {
     await this.session.release();
   }
 }
+
+/** Tiny moments and activations would otherwise run many times slower. */
+const EXTRA = { set_denormal_as_zero: "1" } as const;
+
+const onnxOutput = (name: string): string => `out:${name}`;
+
+/** Where each output goes. */
+function locations(graph: CompiledGraph, kept: ReadonlySet<string>): Record<string, Tensor.DataLocation> {
+  const all = [...graph.outputs.keys()].map(
+    (name) => [onnxOutput(name), kept.has(name) ? "gpu-buffer" : "cpu"] as const,
+  );
+  return Object.fromEntries(all);
+}
+
+/**
+ * Makes a session of any model on a device.
+ * @throws PixcycleError E_DEVICE where the device is not there
+ */
+export async function openSession(
+  ort: OrtModule,
+  model: Uint8Array,
+  device: Device,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model, {
+      executionProviders: [device.provider],
+      logSeverityLevel: 3,
+      ...options,
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (device.name === "cpu" || !NO_DEVICE.test(message)) throw error;
+    throw new PixcycleError("E_DEVICE", `WebGPU finds nothing to run on: ${reasonOf(message)}.`, {
+      hint: "Use --device cpu, or install the graphics card's Vulkan driver; pixcycle doctor shows what works.",
+      cause: error,
+    });
+  }
+}
+
+const NO_DEVICE = /adapter|vulkan|WebGPU (device|instance)|unsupported: 'webgpu'|no available backend/i;
+
+/** ONNX Runtime's message without the place in its source. */
+const reasonOf = (message: string): string =>
+  message
+    .replace(/^\S+:\d+ .* was false\. /s, "")
+    .trim()
+    .split("\n")[0]!
+    .replace(/\.$/, "");

@@ -1,12 +1,17 @@
 import { Graph, type Tensor } from "../graph/graph.js";
 import { input } from "../graph/language.js";
+import type { Shape } from "../graph/shape.js";
 import type { Part } from "../models/builder.js";
 import { type Model, stepProgram } from "../models/model.js";
 import type { BatchShape, StepProgram } from "../models/program.js";
+import { updateInGraph } from "../models/update.js";
 import type { Network } from "../networks/registry.js";
+import type { AdamOptions } from "../nn/adam.js";
 import { type DropoutMask, NetworkState } from "../nn/forward.js";
 import { type CompiledGraph, compileToOnnx } from "../onnx/compile.js";
+import type { Target } from "../onnx/lowerings.js";
 import type { ModelOptions } from "../options/schema.js";
+import { type Device, deviceOf } from "./device.js";
 
 /** Output names of a compiled step. */
 export const stepOutputs = {
@@ -33,8 +38,9 @@ export function compileStep(
   options: ModelOptions,
   shape: BatchShape,
   part: Part = "whole",
+  { target, updates }: Pick<Device, "target" | "updates"> = deviceOf("cpu"),
 ): CompiledStep {
-  const program = stepProgram(model, options, shape, part);
+  const program = stepProgram(model, options, shape, part, updates);
   const hostOptimizers = program.optimizers.filter(({ updated }) => !updated || updated.size === 0);
   const outputs: Record<string, Tensor> = {};
   for (const [name, tensor] of program.losses) outputs[stepOutputs.loss(name)] = tensor;
@@ -47,7 +53,7 @@ export function compileStep(
   for (const [name, tensor] of next) outputs[stepOutputs.next(name)] = tensor;
   return {
     program,
-    compiled: compileToOnnx(outputs, { name: `${options.model} step` }),
+    compiled: compileToOnnx(outputs, { name: `${options.model} step`, target }),
     hostOptimizers,
     rewritten: next.map(([name]) => name),
   };
@@ -59,6 +65,13 @@ export interface CompiledTranslation {
   readonly dropoutMasks: readonly DropoutMask[];
 }
 
+/** What a translation is compiled for. */
+export interface TranslationTarget {
+  readonly target?: Target;
+  /** Weights that become constants, by state-dict name. */
+  readonly weights?: ReadonlyMap<string, Float32Array>;
+}
+
 /**
  * Compiles a generator's forward pass on [N, C, H, W]. With `weights` they become constants, which runs faster;
  * without, they are inputs named `<network>/<state-dict name>`.
@@ -67,13 +80,36 @@ export function compileTranslation(
   network: Network,
   { batch, height, width }: BatchShape,
   mode: "train" | "eval",
-  weights?: ReadonlyMap<string, Float32Array>,
+  { target = "cpu", weights }: TranslationTarget = {},
 ): CompiledTranslation {
   const graph = new Graph();
   const state = new NetworkState(graph, network.name, mode);
   const image = input(graph, "image", [batch, network.inputChannels, height, width]);
   const result = state.call("translation", () => network.forward(state, image));
   const constants = weights && new Map([...weights].map(([name, data]) => [`${network.name}/${name}`, data]));
-  const compiled = compileToOnnx({ result }, { name: network.name, ...(constants && { constants }) });
+  const compiled = compileToOnnx({ result }, { name: network.name, target, ...(constants && { constants }) });
   return { compiled, dropoutMasks: state.masks };
+}
+
+/** Compiles a graph that gives every input back as `next/<name>`: the way into a device's memory and out of it. */
+export function compileCopy(shapes: ReadonlyMap<string, Shape>): CompiledGraph {
+  const graph = new Graph();
+  const copies = [...shapes].map(([name, shape]) => [stepOutputs.next(name), input(graph, name, shape)]);
+  return compileToOnnx(Object.fromEntries(copies), { name: "copy" });
+}
+
+/** Compiles one Adam update of parameters, by `<network>/<name>`, from inputs `gradient/<network>/<name>`. */
+export function compileUpdate(
+  optimizer: string,
+  parameters: ReadonlyMap<string, Shape>,
+  adam: AdamOptions,
+): CompiledGraph {
+  const graph = new Graph();
+  const outputs: Record<string, Tensor> = {};
+  for (const [key, shape] of parameters) {
+    const gradient = input(graph, stepOutputs.gradient(key), shape);
+    const next = updateInGraph(graph, optimizer, key, input(graph, key, shape), gradient, adam);
+    for (const [name, tensor] of next) outputs[stepOutputs.next(name)] = tensor;
+  }
+  return compileToOnnx(outputs, { name: `optimizer ${optimizer}` });
 }

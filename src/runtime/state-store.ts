@@ -8,37 +8,39 @@ import { describeNetwork } from "../networks/registry.js";
 import { some, stateDictProblems, tensorProblems } from "../networks/state-dict.js";
 import { type InitOptions, initialValue } from "../nn/initialise.js";
 import type { StateSpec } from "../nn/state.js";
+import type { StateMemory } from "./memory.js";
 
-/** One tensor on the host and, for one that a graph rewrites, a second array that receives the next value. */
-interface Entry {
-  readonly shape: Shape;
-  data: Float32Array;
-  spare?: Float32Array;
-}
-
-/** A training model's tensors and counters on the host, by the names that its graphs use. */
+/**
+ * A training model's tensors and counters, by the names that its graphs use. The tensors' values are in a memory, the
+ * host's or a device's.
+ */
 export class StateStore {
-  /** Parameters, buffers and moments. */
-  private readonly entries = new Map<string, Entry>();
+  /** Of parameters, buffers and moments. */
+  private readonly shapes = new Map<string, Shape>();
   /** `num_batches_tracked` of every batch norm. */
   private readonly counters = new Map<string, number>();
   private readonly networks = new Map<string, readonly StateSpec[]>();
 
-  constructor(model: Model, init: InitOptions, seed: number) {
+  constructor(
+    readonly memory: StateMemory,
+    model: Model,
+    init: InitOptions,
+    seed: number,
+  ) {
     for (const network of model.networks) {
       const specs = describeNetwork(network);
       this.networks.set(network.name, specs);
       for (const spec of specs) {
         const key = `${network.name}/${spec.name}`;
         if (spec.role === "counter") this.counters.set(key, 0);
-        else this.entries.set(key, { shape: spec.shape, data: initialValue(spec, key, init, seed) });
+        else this.define(key, { shape: spec.shape, data: initialValue(spec, key, init, seed) });
       }
     }
     for (const [optimizer, networks] of Object.entries(model.optimizers)) {
       for (const key of networks.flatMap((network) => this.parameterKeys(network.name))) {
-        const { shape } = this.entries.get(key)!;
+        const shape = this.shapes.get(key)!;
         for (const moment of [optimizerInputs.firstMoment, optimizerInputs.secondMoment]) {
-          this.entries.set(moment(optimizer, key), { shape, data: new Float32Array(elements(shape)) });
+          this.define(moment(optimizer, key), { shape, data: new Float32Array(elements(shape)) });
         }
       }
     }
@@ -50,27 +52,9 @@ export class StateStore {
     return trained.map((spec) => `${network}/${spec.name}`);
   }
 
-  /** The current value, which a run reads or an update changes in place. */
-  get(key: string): FloatTensor {
-    return this.entries.get(key)!;
-  }
-
-  has(key: string): boolean {
-    return this.entries.has(key);
-  }
-
-  /** The array that a run may write the next value of `key` into; `swap` makes it the current one. */
-  spare(key: string): Float32Array {
-    const entry = this.entries.get(key)!;
-    entry.spare ??= new Float32Array(entry.data.length);
-    return entry.spare;
-  }
-
-  swap(key: string): void {
-    const entry = this.entries.get(key)!;
-    const previous = entry.data;
-    entry.data = entry.spare!;
-    entry.spare = previous;
+  private define(key: string, value: FloatTensor): void {
+    this.shapes.set(key, value.shape);
+    this.memory.write(key, value);
   }
 
   count(key: string, increment: number): void {
@@ -78,10 +62,10 @@ export class StateStore {
   }
 
   /** Copies of everything, as file tensors. */
-  save(): TensorMap {
+  async save(): Promise<TensorMap> {
     const state: TensorMap = new Map();
-    for (const [key, { shape, data }] of this.entries)
-      state.set(key, { dtype: "F32", shape, data: data.slice() });
+    for (const [key, { shape, data }] of await this.memory.read())
+      state.set(key, { dtype: "F32", shape, data });
     for (const [key, value] of this.counters) state.set(key, counterTensor(value));
     return state;
   }
@@ -90,15 +74,12 @@ export class StateStore {
    * Takes tensors over, all or none.
    * @throws PixcycleError `E_CHECKPOINT_MISMATCH` naming the first tensors that are missing, unknown or misshapen.
    */
-  load(
-    state: TensorMap,
-    wanted: readonly string[] = [...this.entries.keys(), ...this.counters.keys()],
-  ): void {
-    refuse(tensorProblems(state, new Map(wanted.map((key) => [key, this.entries.get(key)?.shape ?? []]))));
+  load(state: TensorMap, wanted: readonly string[] = [...this.shapes.keys(), ...this.counters.keys()]): void {
+    refuse(tensorProblems(state, new Map(wanted.map((key) => [key, this.shapes.get(key) ?? []]))));
     for (const key of wanted) {
       const tensor = state.get(key)!;
       if (this.counters.has(key)) this.counters.set(key, Number(tensor.data[0]));
-      else this.entries.get(key)!.data.set(toFloatTensor(tensor).data);
+      else this.memory.write(key, copyOf(toFloatTensor(tensor)));
     }
   }
 
@@ -113,6 +94,9 @@ export class StateStore {
     );
   }
 }
+
+/** The memory keeps what it is given, and updates it. */
+const copyOf = ({ shape, data }: FloatTensor): FloatTensor => ({ shape, data: data.slice() });
 
 /**
  * Checks a state dict against a network.

@@ -5,6 +5,7 @@ import { describeNetwork, type GeneratorOptions, generator, type Network } from 
 import type { DropoutMask } from "../nn/forward.js";
 import { dropoutMask } from "../nn/masks.js";
 import { RandomStream } from "../random/philox.js";
+import { deviceOf } from "./device.js";
 import { GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
 import { compileTranslation } from "./programs.js";
 import type { InferRequest } from "./runner.js";
@@ -58,12 +59,10 @@ export class GeneratorEngine implements GeneratorRunner {
     const [batch, , height, width] = images.shape as [number, number, number, number];
     const mode = evaluate ? "eval" : "train";
     const { session, masks } = await this.sessions.get(`${mode} ${images.shape}`, async () => {
-      const { compiled, dropoutMasks } = compileTranslation(
-        this.network,
-        { batch, height, width },
-        mode,
-        this.weights,
-      );
+      const { compiled, dropoutMasks } = compileTranslation(this.network, { batch, height, width }, mode, {
+        target: deviceOf(this.settings.device).target,
+        weights: this.weights,
+      });
       return {
         session: await GraphSession.create(this.ort, compiled, { ...this.settings, optimize: true }),
         masks: dropoutMasks,

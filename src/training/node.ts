@@ -1,4 +1,5 @@
 import { createRunner } from "../runtime/node/create.js";
+import { requireDevice } from "../runtime/node/require-device.js";
 import { openTrainingData } from "./data.js";
 import { estimateMemory } from "./memory-estimate.js";
 import { writeSampleGrid } from "./samples.js";
@@ -8,7 +9,10 @@ import { openValidation } from "./validation.js";
 /** What a training needs, on this machine. */
 export const nodeServices: TrainingServices = {
   openData: openTrainingData,
-  createRunner: async (options) => createRunner(options, { threads: options.threads }),
+  createRunner: async (options) => {
+    await requireDevice(options.device);
+    return createRunner(options, { threads: options.threads, device: options.device });
+  },
   estimateMemory,
   openValidation,
   writeSample: writeSampleGrid,

@@ -5,7 +5,7 @@ import type { FileTensor, TensorMap } from "../formats/tensor.js";
 import { toFloatTensor } from "../formats/weights.js";
 import { type InferredNetwork, inferNetwork } from "../networks/infer.js";
 import { generator } from "../networks/registry.js";
-import type { DataOptions } from "../options/schema.js";
+import type { DataOptions, Options } from "../options/schema.js";
 import { exportMetadata, exportNetwork, exportParity, type NetworkExport } from "../runtime/export.js";
 import { type FoundGenerator, readModel } from "./load.js";
 import type { FindModelOptions } from "./model-files.js";
@@ -24,6 +24,8 @@ export interface ExportModelOptions extends FindModelOptions {
   readonly half?: boolean;
   /** Threads of the comparison; 0, the default, uses every core. */
   readonly threads?: number;
+  /** Where both are computed for it; default `auto`, the CPU. */
+  readonly device?: Options["device"];
 }
 
 export interface ExportedModel {
@@ -71,7 +73,7 @@ export async function exportModel(source: string, options: ExportModelOptions = 
   const ort = await import("onnxruntime-node");
   const parity = await exportParity(comparable, exported, settings.mode, {
     ort,
-    threads: options.threads ?? 0,
+    settings: { threads: options.threads ?? 0, device: options.device ?? "auto" },
   });
   if (Number.isNaN(parity)) {
     throw new PixcycleError("E_RUNTIME", `The exported ${name} does not give numbers.`, {

@@ -6,6 +6,7 @@ import { readTensorFile } from "../formats/tensor-file.js";
 import { inferGenerator } from "../networks/infer.js";
 import type { DataOptions, Options } from "../options/schema.js";
 import { createGenerator } from "../runtime/node/create.js";
+import { requireDevice } from "../runtime/node/require-device.js";
 import { readCheckpointFile, readRecord, wholeCheckpoints } from "../training/checkpoint.js";
 import type { RunFolder } from "../training/run-folder.js";
 import { type FindModelOptions, findModel, modelName } from "./model-files.js";
@@ -35,6 +36,8 @@ export interface TranslatorOptions extends FindModelOptions, Partial<Preparation
   readonly no_dropout?: boolean;
   /** Threads of the computation; 0, the default, uses every core. */
   readonly threads?: number;
+  /** Where it computes; default `auto`, the CPU. */
+  readonly device?: Options["device"];
   /** Decides the dropout masks; default 0. */
   readonly seed?: number;
 }
@@ -52,7 +55,7 @@ export interface TranslatorOptions extends FindModelOptions, Partial<Preparation
  * @param source a run's folder, or its name in `runs`; a checkpoint's folder; a folder with files such as
  *   `latest_net_G.pth`; a `.safetensors` or `.pth` file; or weights
  * @throws PixcycleError E_CHECKPOINT_MISSING, E_CHECKPOINT_CORRUPT, E_CHECKPOINT_MISMATCH for what is no generator,
- *   E_FILE_FORMAT, E_PICKLE_FORBIDDEN, E_OPTION_CONFLICT for a direction that the model does not have
+ *   E_FILE_FORMAT, E_PICKLE_FORBIDDEN, E_OPTION_CONFLICT for a direction that the model does not have, E_DEVICE
  */
 export async function loadTranslator(
   source: string | GeneratorWeights,
@@ -60,7 +63,8 @@ export async function loadTranslator(
 ): Promise<Translator> {
   const found = typeof source === "string" ? await readModel(source, options) : givenWeights(source);
   const { architecture, network, weights } = inferGenerator(found.weights, found.path, found.trained);
-  const { evaluate = false, seed = 0, threads = 0 } = options;
+  const { evaluate = false, seed = 0, threads = 0, device = "auto" } = options;
+  await requireDevice(device);
   const trainedWithDropout =
     options.no_dropout === undefined
       ? (architecture.dropout ?? (found.trained ? !found.trained.no_dropout : architecture.norm === "batch"))
@@ -71,7 +75,7 @@ export async function loadTranslator(
       options: { ...architecture, no_dropout: !trainedWithDropout },
       ...{ inputChannels, outputChannels, weights, seed },
     },
-    { threads },
+    { threads, device },
   );
   const backwards = found.generator === "net_G_B";
   const info = {

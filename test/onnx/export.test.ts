@@ -90,7 +90,9 @@ describe("an exported generator at three sizes is pixcycle's own", () => {
     const network = made(netG, norm, upsample);
     const model = exportNetwork(network, { ...plain, mode });
     for (const other of [ort, webOrt]) {
-      expect(await exportParity(model, network, mode, { ort, other, threads: 1 })).toBeLessThan(2e-5);
+      expect(await exportParity(model, network, mode, { ort, other, settings: { threads: 1 } })).toBeLessThan(
+        2e-5,
+      );
     }
   });
 });
@@ -103,9 +105,9 @@ describe("an exported discriminator", () => {
   ] as const)("$netD, norm $norm, is pixcycle's own", async (options) => {
     const network = withWeights(discriminator("net_D", { ...options, ndf: 4 }, 6));
     const model = exportNetwork(network, plain);
-    expect(await exportParity(model, network, "train", { ort, other: webOrt, threads: 1 })).toBeLessThan(
-      1e-4,
-    );
+    expect(
+      await exportParity(model, network, "train", { ort, other: webOrt, settings: { threads: 1 } }),
+    ).toBeLessThan(1e-4);
   });
 });
 

@@ -20,6 +20,7 @@ export const command: Command = {
     "gan_mode",
     "lambda_identity",
     "pool_size",
+    "device",
     "threads",
     "seed",
   ],
@@ -97,6 +98,7 @@ async function timeSteps(
   const real_B = noiseImages([batch, output_nc, size, size], "bench/B");
   const runner: ModelRunner = createRunner(options, {
     threads: options.threads,
+    device: options.device,
     ...(profilePrefix !== undefined && { profilePrefix }),
   });
   try {
@@ -127,13 +129,13 @@ function profileLines({ kinds, scopes }: Profile): string[] {
 async function timeTranslations(options: Options, size: number, count: number): Promise<number[]> {
   const { input_nc, output_nc } = options;
   const name = createModel(options).generators.AtoB!.name;
-  const runner = createRunner(options, { threads: options.threads });
+  const runner = createRunner(options, { threads: options.threads, device: options.device });
   const state = await runner.saveState();
   await runner.close();
   const weights = networkWeights(state, name);
   const generator = createGenerator(
     { options, inputChannels: input_nc, outputChannels: output_nc, weights },
-    { threads: options.threads },
+    { threads: options.threads, device: options.device },
   );
   const image = noiseImages([1, input_nc, size, size], "bench/image");
   try {

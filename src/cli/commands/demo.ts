@@ -10,7 +10,7 @@ const PRINT_EVERY = 100;
 
 /** Trains on the built-in icons, shows what came out, and says what can be done with it. */
 export const command: Command = {
-  options: ["model", "name", "runs_dir", "seed", "max_steps", "threads", "max_memory", "overwrite"],
+  options: ["model", "name", "runs_dir", "seed", "max_steps", "device", "threads", "max_memory", "overwrite"],
   flags: [
     {
       name: "time",

@@ -24,6 +24,7 @@ export const command: Command = {
     ...(Object.keys(networkOptions) as Names<typeof networkOptions>),
     ...(Object.keys(lossOptions) as Names<typeof lossOptions>),
     ...(Object.keys(optimiserOptions) as Names<typeof optimiserOptions>),
+    "device",
     "threads",
     "seed",
   ],
@@ -51,7 +52,7 @@ export const command: Command = {
     const [weights, out] = [requiredText(call, "weights"), requiredText(call, "out")];
     const batches = await readBatches(requiredText(call, "batches"), call);
     const { networks, lossNames } = createModel(options);
-    const runner = createRunner(options, { threads: options.threads });
+    const runner = createRunner(options, { threads: options.threads, device: options.device });
     try {
       for (const { name } of networks) await runner.loadNetwork(name, await readWeights(weights, name));
       const losses: Record<string, number>[] = [];

@@ -16,7 +16,7 @@ export const command: Command = {
   arguments: "<model> <image...>",
   options: [
     ...(["direction", "dataset_mode", "preprocess", "load_size", "crop_size", "no_dropout"] as const),
-    ...(["epoch", "runs_dir", "threads", "seed"] as const),
+    ...(["epoch", "runs_dir", "device", "threads", "seed"] as const),
   ],
   flags: [
     { name: "out", value: "DIR", summary: "folder for the results (results/NAME)" },

@@ -1,0 +1,41 @@
+import type { Graph, Tensor } from "../graph/graph.js";
+import { input } from "../graph/language.js";
+import { type AdamOptions, adamUpdate } from "../nn/adam.js";
+import { optimizerInputs, SCALAR } from "./program.js";
+
+/**
+ * One parameter's Adam update inside a graph, its moments and scalars being inputs.
+ * @param key `<network>/<name>` of the parameter
+ * @returns the new parameter and its moments, by their names in the state
+ */
+export function updateInGraph(
+  graph: Graph,
+  optimizer: string,
+  key: string,
+  parameter: Tensor,
+  gradient: Tensor,
+  adam: AdamOptions,
+): Map<string, Tensor> {
+  const { firstMoment, secondMoment, stepSize, secondCorrection } = optimizerInputs;
+  const [m, v] = [firstMoment(optimizer, key), secondMoment(optimizer, key)];
+  return graph.scopeAt(`optimizer_${optimizer}/${key}`, () => {
+    const next = adamUpdate(
+      {
+        parameter,
+        firstMoment: input(graph, m, parameter.shape),
+        secondMoment: input(graph, v, parameter.shape),
+      },
+      gradient,
+      adam,
+      {
+        stepSize: input(graph, stepSize(optimizer), SCALAR),
+        secondCorrection: input(graph, secondCorrection(optimizer), SCALAR),
+      },
+    );
+    return new Map([
+      [key, next.parameter],
+      [m, next.firstMoment],
+      [v, next.secondMoment],
+    ]);
+  });
+}

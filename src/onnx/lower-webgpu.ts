@@ -1,0 +1,64 @@
+import type { ConvAttributes } from "../graph/ops.js";
+import type { Shape } from "../graph/shape.js";
+import type { OnnxEmitter } from "./emitter.js";
+
+/**
+ * Lowerings for ONNX Runtime's WebGPU provider: of operators that it lacks, which would run on the CPU, and of those
+ * where the count of operators decides, since each is a dispatch.
+ */
+
+/** 1 where x > 0, less 1 where x < 0. */
+export function lowerSignByComparison(e: OnnxEmitter, x: string): string {
+  const [zero, one] = [scalar(e, 0), scalar(e, 1)];
+  const indicator = (greater: string, less: string): string =>
+    e.one("Where", [e.one("Greater", [greater, less]), one, zero]);
+  return e.one("Sub", [indicator(x, zero), indicator(zero, x)]);
+}
+
+/** max(x, 0) + log(1 + exp(−|x|)). */
+export function lowerSoftplusByLog(e: OnnxEmitter, x: string): string {
+  const decay = e.one("Exp", [e.one("Neg", [e.one("Abs", [x])])]);
+  return e.one("Add", [e.one("Relu", [x]), e.one("Log", [e.one("Add", [decay, scalar(e, 1)])])]);
+}
+
+/**
+ * Gradient of a convolution's weight as one convolution: images and channels change places, and dy, spread by the
+ * stride, is the kernel: dw[o, c, i, j] = Σ dy[n, o, y, x] · xp[n, c, s·y + i, s·x + j].
+ */
+export function lowerConvWeightGradientAsConv(
+  e: OnnxEmitter,
+  x: string,
+  dy: string,
+  { stride, padding, kernel }: ConvAttributes & { readonly kernel: readonly [number, number] },
+  image: Shape,
+  gradient: Shape,
+): string {
+  const [batch, channels, height, width] = image as [number, number, number, number];
+  const [, outputs, rows, columns] = gradient as [number, number, number, number];
+  // What no position of the kernel reaches is cut off: negative padding.
+  const bottom = kernel[0] + stride * (rows - 1) - height - padding.top;
+  const right = kernel[1] + stride * (columns - 1) - width - padding.left;
+  const before = [0, 0, padding.top, padding.left];
+  const after = [0, 0, bottom, right];
+  const cuts = Math.min(...before, ...after) < 0;
+  const fitted = cuts ? e.pad(x, before, after) : x;
+  const size = cuts ? [height + padding.top + bottom, width + padding.left + right] : [height, width];
+  const swap = (tensor: string, shape: readonly number[]): string =>
+    batch === 1 ? e.reshape(tensor, shape) : e.transpose(tensor, [1, 0, 2, 3]);
+  const product = e.one(
+    "Conv",
+    [swap(fitted, [channels, batch, ...size]), swap(dy, [outputs, batch, rows, columns])],
+    {
+      kernel_shape: [rows, columns],
+      dilations: [stride, stride],
+      pads: cuts ? [0, 0, 0, 0] : [padding.top, padding.left, bottom, right],
+    },
+  );
+  return e.transpose(product, [1, 0, 2, 3]);
+}
+
+/** A vector of ones: the scale of a normalisation that has none. */
+export const onesAsConstant = (e: OnnxEmitter, count: number): string =>
+  e.floats(new Float32Array(count).fill(1), [count], "ones");
+
+const scalar = (e: OnnxEmitter, value: number): string => e.floats(Float32Array.of(value), []);
