@@ -45,9 +45,15 @@ export function describe(target: Commander, command: Command): void {
   }
   target.addHelpOption(new Option("-h, --help", "print this help").helpGroup("General:"));
   if (command.examples !== undefined) {
-    const lines = command.examples.map((example) => `  pixcycle ${example}`);
+    const lines = command.examples.flatMap(exampleLines);
     target.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
   }
+}
+
+/** A line of an example, below one with its comment if it has one: both on one would not fit a terminal. */
+function exampleLines(example: string): string[] {
+  const [words = "", comment] = example.split(/\s+# /);
+  return [...(comment === undefined ? [] : [`  # ${comment}`]), `  pixcycle ${words}`];
 }
 
 function flagOption({ name, value, summary, required }: CommandFlag): Option {

@@ -11,7 +11,7 @@ import { registry } from "./registry.js";
 
 /** Runs one command line (without `node` and the script). Returns the exit status. */
 async function main(argv: readonly string[]): Promise<number> {
-  const tokens = joinWords(argv);
+  const tokens = joinWords(argv[0] === "help" ? [...argv.slice(1), "--help"] : argv);
   const debug = tokens.includes("--debug");
   try {
     return await runTokens(tokens);

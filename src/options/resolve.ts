@@ -92,7 +92,9 @@ function readValues(
 
 /** The error for a name that no option has. */
 export function unknownOption(where: string, suggestion: string | undefined): PixcycleError {
-  const hint = suggestion === undefined ? "See --help for the options." : `Did you mean ${suggestion}?`;
+  const dashes = where.startsWith("--") ? "--" : "";
+  const hint =
+    suggestion === undefined ? "See --help for the options." : `Did you mean ${dashes}${suggestion}?`;
   return new PixcycleError("E_OPTION", `There is no option ${where}.`, { hint });
 }
 

@@ -113,7 +113,7 @@ const runOptions = {
   epoch: z
     .string()
     .regex(/^(latest|best|\d+|step-\d+)$/)
-    .describe("checkpoint to continue from: latest, best, an epoch, or step-N"),
+    .describe("which checkpoint of a run: latest, best, an epoch, or step-N"),
   overwrite: z.boolean().describe("delete an earlier run of this name"),
   save_epoch_freq: z.int().min(1).describe("epochs between two checkpoints that are kept"),
   save_latest_freq: z.int().min(1).describe("steps between two checkpoints of which the last two are kept"),

@@ -9,6 +9,8 @@ export interface ProgressSink {
 }
 
 const REDRAW_MS = 100;
+/** Columns left free at a terminal's right end, so that an echoed `^C` does not begin a new line. */
+const ROOM = 3;
 /** Weight of the newest step in the running mean of step times. */
 const SPEED_WEIGHT = 0.1;
 
@@ -54,7 +56,7 @@ export function progressHooks(sink: ProgressSink, printEvery: number): TrainHook
         if (performance.now() - drawnAt < REDRAW_MS && !last) return;
         drawnAt = performance.now();
         const line = progressLine(event, start, secondsPerStep, process.memoryUsage.rss());
-        sink.write(`\r${line.slice(0, sink.columns - 1)}\x1b[K`);
+        sink.write(`\r${line.slice(0, sink.columns - ROOM)}\x1b[K`);
         openLine = true;
       } else if (event.step % printEvery === 0 || last) {
         printLine(progressLine(event, start, secondsPerStep, process.memoryUsage.rss()));
@@ -75,8 +77,8 @@ export function progressHooks(sink: ProgressSink, printEvery: number): TrainHook
 }
 
 /**
- * One line: `epoch 3/200  step 812/54200  G_GAN 0.71  G_L1 12.3  4.1 img/s  3 h 38 min left  1.9 GiB`; without the
- * totals where a time ends the training.
+ * One line: `epoch 3/200  step 812/54200  3 h 38 min left  4.1 img/s  1.9 GiB  G_GAN 0.71  G_L1 12.3`; without the
+ * totals where a time ends the training. The losses come last: a narrow terminal cuts them off.
  */
 export function progressLine(
   event: StepEvent,
@@ -90,10 +92,10 @@ export function progressLine(
   return [
     `epoch ${event.epoch}${of(lastEpoch)}`,
     `step ${event.step}${of(totalSteps)}`,
-    ...losses,
-    `${significant(event.images / secondsPerStep)} img/s`,
     `${duration(left)} left`,
+    `${significant(event.images / secondsPerStep)} img/s`,
     `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+    ...losses,
   ].join("  ");
 }
 

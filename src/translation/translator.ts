@@ -41,7 +41,8 @@ export interface TranslateRequest {
 
 /**
  * A trained generator and the one way from image to image: commands, servers and pages use this class. Made by
- * `loadTranslator`. Its thread lives until `close`.
+ * `loadTranslator`. Its thread lives until `close`, and with it the sessions of the last few sizes, each with copies of
+ * the weights.
  */
 export class Translator {
   private readonly affordable = new Set<string>();

@@ -52,6 +52,14 @@ describe("help and version", () => {
     );
   });
 
+  it("shows the same after help, examples with comments on lines of their own", async () => {
+    const { status, stdout } = await runCli(["help", "data"]);
+    expect(status).toBe(0);
+    expect(stdout).toBe((await runCli(["data", "--help"])).stdout);
+    expect(stdout).toContain("\n  # the data sets that can be fetched\n  pixcycle data list\n");
+    expect((await runCli(["help"])).stdout).toBe((await runCli([])).stdout);
+  });
+
   it("prints the version of package.json", async () => {
     const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8"));
     expect((await runCli(["--version"])).stdout).toBe(`${version}\n`);
@@ -62,7 +70,7 @@ describe("wrong usage", () => {
   it.each([
     [["trian"], 'E_USAGE: There is no command "trian". Did you mean train?'],
     [["--lr", "1"], "E_OPTION: There is no option --lr. See --help for the options."],
-    [["train", "--lamda-L1", "1"], "E_OPTION: There is no option --lamda_L1. Did you mean lambda_L1?"],
+    [["train", "--lamda-L1", "1"], "E_OPTION: There is no option --lamda_L1. Did you mean --lambda_L1?"],
     [["train", "--lr"], "E_USAGE: Option '--lr <n>' argument missing. See pixcycle train --help."],
     [["completion"], "E_USAGE: Missing required argument 'shell'. See pixcycle completion --help."],
     [

@@ -145,7 +145,7 @@ describe("names", () => {
 
   it("suggests the nearest name for an unknown one", () => {
     expect(failure({ model: "pix2pix", lamda_L1: "1" })).toBe(
-      "E_OPTION: There is no option --lamda_L1. Did you mean lambda_L1?",
+      "E_OPTION: There is no option --lamda_L1. Did you mean --lambda_L1?",
     );
     expect(failure({ model: "pix2pix", whatever_this_is: "1" })).toMatch(/See --help/);
     const file = { path: "my.json", values: { bach_size: 1 } };

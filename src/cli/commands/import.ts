@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { fileWriteError, writeFileAtomic } from "../../formats/atomic.js";
@@ -71,6 +71,12 @@ async function readNetworks(
 ): Promise<Map<string, ImportedNetwork>> {
   const networks = new Map<string, ImportedNetwork>();
   for (const path of paths) {
+    await stat(path).catch((cause: unknown) => {
+      throw new PixcycleError("E_FILE_MISSING", `${path} does not exist.`, {
+        hint: "Check the path.",
+        cause,
+      });
+    });
     const found = await findModel(path, { ...(epoch !== undefined && { epoch }), runs_dir: dirname(path) });
     if (found.kind !== "weights") {
       throw new PixcycleError("E_OPTION_CONFLICT", `${path} is a ${found.kind} of pixcycle already.`, {
