@@ -139,7 +139,7 @@ def parse_arguments():
     for name in ("no_dropout", "learn_residual"):
         parser.add_argument(f"--{name}", action=argparse.BooleanOptionalAction)
     parser.add_argument("--upsample", choices=["deconv", "resize-conv"])
-    for name in ("netG", "netD", "norm", "gan_mode", "init_type"):
+    for name in ("netG", "netD", "norm", "norm_D", "gan_mode", "init_type"):
         parser.add_argument(f"--{name}")
     for name in ("ngf", "ndf", "n_layers_D", "pool_size"):
         parser.add_argument(f"--{name}", type=int)

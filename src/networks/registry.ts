@@ -1,8 +1,9 @@
 import { Graph, type Tensor } from "../graph/graph.js";
-import { add, constant, conv2d } from "../graph/language.js";
+import { add, constant, conv2d, mul } from "../graph/language.js";
 import { type Mode, NetworkState } from "../nn/forward.js";
 import type { Norm } from "../nn/layers.js";
 import type { StateSpec } from "../nn/state.js";
+import { discriminatorNorm } from "../options/discriminator-norm.js";
 import { generatorDivisors } from "../options/divisors.js";
 import type { NetworkOptions } from "../options/schema.js";
 import { patchGan, pixelGan, stridedGan } from "./discriminators.js";
@@ -17,7 +18,7 @@ export type GeneratorOptions = Pick<NetworkOptions, "netG" | "ngf" | "norm" | "n
   Partial<Pick<NetworkOptions, "learn_residual"> & UntoldOptions>;
 /** The options that decide a discriminator, but for its channels. */
 export type DiscriminatorOptions = Pick<NetworkOptions, "netD" | "n_layers_D" | "ndf" | "norm"> &
-  Partial<UntoldOptions>;
+  Partial<Pick<NetworkOptions, "norm_D"> & UntoldOptions>;
 
 /** Options that weights tell nothing of, but for the style of some. Left out, they are what goes with the style. */
 export type UntoldOptions = Pick<NetworkOptions, "net_style" | "leaky_slope" | "norm_eps" | "norm_momentum">;
@@ -89,8 +90,9 @@ export function generator(
 export const SKIP = "skip.weight";
 
 /**
- * A generator that learns what to add to its input: the output is network(x) + W·x, where W, a 1×1 convolution, starts
- * as the identity. Edges survive from the first step on. The sum may leave [−1, 1]; images are clamped when written.
+ * A generator that learns what to add to its input: the output is 2·network(x) + W·x, where W, a 1×1 convolution, starts
+ * as the identity. Edges survive from the first step on. Twice, because two values in [−1, 1] differ by up to 2: black
+ * can become white. The sum may leave [−1, 1]; images are clamped when written.
  */
 const residual =
   (network: Network["forward"], outputChannels: number): Network["forward"] =>
@@ -98,13 +100,13 @@ const residual =
     const learned = network(state, x);
     return state.graph.scope("skip", () => {
       const weight = state.parameter(SKIP, [outputChannels, x.shape[1]!, 1, 1], { kind: "identity" });
-      return add(learned, conv2d(x, weight));
+      return add(mul(learned, 2), conv2d(x, weight));
     });
   };
 
 /** A discriminator by its option names. */
 export function discriminator(name: string, options: DiscriminatorOptions, inputChannels: number): Network {
-  const { norm, slope, style } = conventions(options);
+  const { norm, slope, style } = conventions({ ...options, norm: discriminatorNorm(options) });
   const shared = { filters: options.ndf, norm, slope };
   if (options.netD === "pixel") {
     return {

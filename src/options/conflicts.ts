@@ -1,4 +1,5 @@
 import { PixcycleError } from "../errors.js";
+import { discriminatorNorm } from "./discriminator-norm.js";
 import { generatorDivisors } from "./divisors.js";
 import type { OptionName, Options } from "./schema.js";
 
@@ -81,8 +82,8 @@ function conflict(message: string, hint: string): never {
 }
 
 /** What is allowed but seldom wanted, in a sentence each. */
-export function cautions({ gan_mode, norm }: Options): string[] {
-  if (gan_mode !== "wgangp" || norm !== "batch") return [];
+export function cautions(options: Options): string[] {
+  if (options.gan_mode !== "wgangp" || discriminatorNorm(options) !== "batch") return [];
   return [
     "wgangp's penalty is of each image alone, and batch norm mixes the images of a batch: instance or none suit it better.",
   ];

@@ -15,6 +15,7 @@ const torch = {
   input_nc: 3,
   output_nc: 3,
   upsample: "deconv",
+  norm_D: "same",
   norm_eps: 1e-5,
   norm_momentum: 0.1,
   leaky_slope: 0.2,

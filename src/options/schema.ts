@@ -14,6 +14,9 @@ export const networkOptions = {
   ngf: z.int().min(1).max(1024).describe("generator filters in the outermost layer"),
   ndf: z.int().min(1).max(1024).describe("discriminator filters in the first layer"),
   norm: z.enum(["batch", "instance", "instance_affine", "none"]).describe("normalisation layer"),
+  norm_D: z
+    .enum(["same", "batch", "instance", "instance_affine", "none"])
+    .describe("normalisation layer of the discriminator, if not the same"),
   norm_eps: z.number().positive().describe("what a normalisation adds to the variance"),
   norm_momentum: z
     .number()

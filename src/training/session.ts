@@ -148,7 +148,7 @@ async function restore(
 
 /** Options that decide the names and shapes of the saved state. */
 const architecture: readonly OptionName[] = [
-  ...(["model", "netG", "netD", "n_layers_D", "ngf", "ndf", "norm", "no_dropout"] as const),
+  ...(["model", "netG", "netD", "n_layers_D", "ngf", "ndf", "norm", "norm_D", "no_dropout"] as const),
   ...(["input_nc", "output_nc", "upsample", "learn_residual", "pool_size"] as const),
   "net_style",
 ];

@@ -38,12 +38,12 @@ new RandomStream(0, "picture").fillUniform(picture);
 describe("a residual generator", () => {
   const residual = { ...plain, learn_residual: true };
 
-  it.each([3, 2])("starts as the network plus its input, %i channels out", (outputChannels) => {
+  it.each([3, 2])("starts as twice the network plus its input, %i channels out", (outputChannels) => {
     const weights = startingWeights(residual, outputChannels);
     const sum = run(residual, outputChannels, weights);
     const learned = run(plain, outputChannels, startingWeights(plain, outputChannels));
     expect(learned.some((value) => Math.abs(value) > 1e-3)).toBe(true);
-    const differences = sum.map((value, i) => Math.abs(value - (learned[i]! + picture[i]!)));
+    const differences = sum.map((value, i) => Math.abs(value - (2 * learned[i]! + picture[i]!)));
     expect(Math.max(...differences)).toBeLessThan(1e-6);
   });
 
