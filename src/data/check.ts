@@ -54,8 +54,26 @@ export async function checkDataset(
   return {
     images: checker.images,
     sizes,
-    problems: [...scan.errors, ...problems, ...batchProblems(options, sizes)],
+    problems: [
+      ...scan.errors,
+      ...problems,
+      ...colourProblems(options, checker),
+      ...batchProblems(options, sizes),
+    ],
   };
+}
+
+/** Colours cannot be learnt from gray images; a few among others do no harm. */
+function colourProblems(
+  { dataset_mode, dataroot }: CheckableOptions,
+  { images, gray }: FileChecker,
+): PixcycleError[] {
+  if (dataset_mode !== "colorization" || images === 0 || gray < images) return [];
+  return [
+    new PixcycleError("E_DATA_EMPTY", `${dataroot} has ${images} images, all of them gray.`, {
+      hint: "Colorization learns from colour images; it makes them gray itself.",
+    }),
+  ];
 }
 
 /** One check for each sample's files; each returns the size of the sample. */
@@ -73,11 +91,15 @@ function sampleChecks(checker: FileChecker, files: DatasetFiles): (() => Promise
       ];
     case "single":
       return files.files.map((path) => () => checker.alone(path, input_nc));
+    case "colorization":
+      return files.files.map((path) => () => checker.alone(path, 3));
   }
 }
 
 class FileChecker {
   images = 0;
+  /** Those with one channel, or one and alpha. */
+  gray = 0;
 
   constructor(
     readonly options: CheckableOptions,
@@ -112,6 +134,7 @@ class FileChecker {
   private async read(path: string, wantedChannels: readonly number[]): Promise<ImageHeader> {
     this.images++;
     const header = await readImageHeader(path);
+    if (header.channels < 3) this.gray++;
     for (const channels of wantedChannels) checkConvertible(header.channels, channels, path);
     if (this.decode) await decodeImage(path);
     return header;

@@ -1,10 +1,11 @@
 import { PixcycleError } from "../errors.js";
 import { RandomStream } from "../random/philox.js";
+import { colorizationSample } from "./coding.js";
 import { decodeImage } from "./image.js";
 import { type DatasetFiles, type Pair, scanDataset } from "./layout.js";
 import type { Image } from "./pixels.js";
 import type { Dataset, DatasetOptions, Sample } from "./sample.js";
-import { cropImage, drawAugmentation, imageToSample, scaledSize } from "./transforms.js";
+import { cropImage, drawAugmentation, imageToSample, scaledSize, transformImage } from "./transforms.js";
 
 export type { Dataset, DatasetOptions, Sample, SamplePaths } from "./sample.js";
 
@@ -131,6 +132,18 @@ export function makeDataset(options: DatasetOptions, files: DatasetFiles): Datas
           const path = files.files[index]!;
           const draw = augmentStream(options, "A", epoch, index);
           return { A: await loadAlone(options, path, options.input_nc, draw), paths: { A: path } };
+        },
+      };
+    case "colorization":
+      return {
+        length: files.files.length,
+        async sample(index, epoch) {
+          const path = files.files[index]!;
+          const image = await decodeImage(path, { channels: 3 });
+          const draw = augmentStream(options, "A", epoch, index);
+          const augmentation = drawAugmentation(options, image.width, image.height, draw);
+          const transformed = transformImage(image, options, augmentation, path);
+          return { ...colorizationSample(transformed), paths: { A: path, B: path } };
         },
       };
   }

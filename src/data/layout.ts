@@ -17,7 +17,8 @@ export type DatasetFiles =
   | { readonly kind: "side_by_side"; readonly files: readonly string[] }
   | { readonly kind: "pairs"; readonly pairs: readonly Pair[] }
   | { readonly kind: "unaligned"; readonly A: readonly string[]; readonly B: readonly string[] }
-  | { readonly kind: "single"; readonly files: readonly string[] };
+  | { readonly kind: "single"; readonly files: readonly string[] }
+  | { readonly kind: "colorization"; readonly files: readonly string[] };
 
 type LayoutOptions = Pick<
   DataOptions,
@@ -155,7 +156,8 @@ export interface Scan {
 
 /**
  * Finds the files of a data set. Layouts: aligned `{phase}` (side by side), or as unaligned with equal names;
- * unaligned `{phase}A` + `{phase}B`, `A/{phase}` + `B/{phase}`, `A` + `B`; single: a folder or a file.
+ * unaligned `{phase}A` + `{phase}B`, `A/{phase}` + `B/{phase}`, `A` + `B`; single: a folder or a file; colorization:
+ * `{phase}`.
  * Folders are searched with all below them. Throws `E_DATA_MISSING` or `E_DATA_EMPTY`; pairs that do not match
  * are returned as errors beside those that do.
  */
@@ -175,9 +177,13 @@ export async function scanDataset(options: LayoutOptions): Promise<Scan> {
       hint: "Check --dataroot.",
     });
   }
-  const sideBySide = join(dataroot, phase);
-  if (dataset_mode === "aligned" && (await isFolder(sideBySide))) {
-    return { files: { kind: "side_by_side", files: await inFolder(sideBySide) }, errors: [] };
+  const wholePhase = join(dataroot, phase);
+  if (dataset_mode === "aligned" && (await isFolder(wholePhase))) {
+    return { files: { kind: "side_by_side", files: await inFolder(wholePhase) }, errors: [] };
+  }
+  if (dataset_mode === "colorization") {
+    if (!(await isFolder(wholePhase))) throw await missing(dataroot, [`${phase} (colour images)`]);
+    return { files: { kind: "colorization", files: await inFolder(wholePhase) }, errors: [] };
   }
   const found = await findSides(dataroot, phase);
   if (found === undefined) {

@@ -19,14 +19,14 @@ export type DatasetOptions = Pick<
   Partial<Pick<DataOptions, "interpolation">> &
   Pick<NetworkOptions, "input_nc" | "output_nc">;
 
-/** Where a sample came from; `B` is missing for `single`, and equals `A` for pairs side by side in one file. */
+/** Where a sample came from; `B` is missing for `single`, and equals `A` where one file makes both. */
 export interface SamplePaths {
   readonly A: string;
   readonly B?: string;
 }
 
 /**
- * One sample, [C, H, W] in [−1, 1]. `A` is the model's input and `B` its target or other domain, whatever the
+ * One sample, [C, H, W] in [−1, 1]; for `colorization` as `colorizationSample` says. `A` is the model's input and `B` its target or other domain, whatever the
  * folders are called: `direction` is already applied.
  */
 export interface Sample {

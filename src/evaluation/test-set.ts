@@ -63,6 +63,16 @@ function fromFiles(files: DatasetFiles, direction: TestSetOptions["direction"]):
       return { paired: false, images: files.A.map(alone), targets: files.B };
     case "single":
       return { paired: false, images: files.files.map(alone), targets: [] };
+    case "colorization": {
+      const images = files.files.map((path) => ({
+        name: stemOf(path),
+        load: async () => {
+          const image = await decodeImage(path);
+          return { input: image, truth: image };
+        },
+      }));
+      return { paired: true, images, targets: [] };
+    }
   }
 }
 

@@ -38,6 +38,7 @@ function checkModel(options: Options): void {
       "Leave --update_order out.",
     );
   }
+  if (options.dataset_mode === "colorization") checkColorization(options);
   if (options.dataset_mode === "single") {
     conflict("dataset_mode single has no target to train on.", "Use aligned or unaligned.");
   }
@@ -50,6 +51,23 @@ function checkModel(options: Options): void {
       `lambda_identity ${options.lambda_identity} needs input_nc = output_nc, ` +
         `got ${options.input_nc} and ${options.output_nc}.`,
       "Set --lambda_identity 0.",
+    );
+  }
+}
+
+/** What `dataset_mode colorization` decides: from the lightness L to the colours a and b. */
+export const colorization = { input_nc: 1, output_nc: 2, direction: "AtoB" } as const;
+const colorizationNames = Object.keys(colorization) as (keyof typeof colorization)[];
+
+function checkColorization(options: Options): void {
+  if (options.model !== "pix2pix") {
+    conflict("dataset_mode colorization makes pairs, which CycleGAN does not use.", "Use --model pix2pix.");
+  }
+  for (const name of colorizationNames) {
+    if (options[name] === colorization[name]) continue;
+    conflict(
+      `dataset_mode colorization needs ${name} ${colorization[name]}, got ${options[name]}: L is the input, a and b the target.`,
+      `Leave --${name} out.`,
     );
   }
 }
@@ -96,7 +114,13 @@ export function cautions(options: Options): string[] {
 export function concessions(
   options: Options,
   isUsers: (name: OptionName) => boolean,
-): { name: OptionName; value: number; why: string }[] {
+): { name: OptionName; value: number | string; why: string }[] {
+  if (options.dataset_mode === "colorization") {
+    const why = "colorization goes from the lightness L to the colours a and b";
+    return colorizationNames
+      .filter((name) => options[name] !== colorization[name] && !isUsers(name))
+      .map((name) => ({ name, value: colorization[name], why }));
+  }
   const unequal = options.input_nc !== options.output_nc;
   if (!unequal || options.lambda_identity === 0 || isUsers("lambda_identity")) return [];
   const why = "the identity loss needs input_nc = output_nc";

@@ -85,6 +85,8 @@ function readValues(
       const read = typeof value === "string" ? parseValue : checkValue;
       const checked = read(name, value as string, where(written));
       result[name] = negated ? !checked : checked;
+      // The reference's model of this name is pix2pix on this data set.
+      if (name === "model" && value === "colorization") result.dataset_mode ??= value;
     }
   }
   return result as OptionValues;

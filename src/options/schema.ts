@@ -77,8 +77,10 @@ export const optimiserOptions = {
 export const dataOptions = {
   dataroot: z.string().min(1).describe("folder that holds the data set"),
   dataset_mode: z
-    .enum(["aligned", "unaligned", "single"])
-    .describe("pairs, two unpaired folders, or one folder without a target"),
+    .enum(["aligned", "unaligned", "single", "colorization"])
+    .describe(
+      "pairs, two unpaired folders, one folder without a target, or colour images whose colours are to be found",
+    ),
   phase: z.string().min(1).describe("which part of the data set: train, val, test"),
   direction: z.enum(["AtoB", "BtoA"]).describe("which side is the input"),
   preprocess: z

@@ -4,7 +4,7 @@ import { allOptions, type OptionName } from "./schema.js";
 
 /** Other ways to write a choice. */
 const choiceAliases: Partial<Record<OptionName, Record<string, string>>> = {
-  model: { cyclegan: "cycle_gan", CycleGAN: "cycle_gan" },
+  model: { cyclegan: "cycle_gan", CycleGAN: "cycle_gan", colorization: "pix2pix" },
 };
 
 /**

@@ -33,7 +33,12 @@ export interface TrainingServices {
   /** Opens the validation images and returns how to measure the runner on them. */
   openValidation(options: Options, runner: ModelRunner): Promise<() => Promise<number>>;
   /** Writes a step's images into a folder, returns the path. */
-  writeSample(folder: string, step: number, images: Readonly<Record<string, FloatTensor>>): Promise<string>;
+  writeSample(
+    folder: string,
+    step: number,
+    images: Readonly<Record<string, FloatTensor>>,
+    options: Options,
+  ): Promise<string>;
 }
 
 export interface TrainingControls {
@@ -92,7 +97,7 @@ export async function runSession(
         ...(hooks === undefined ? {} : { hooks }),
         ...(signal === undefined ? {} : { signal }),
         ...(deadline === undefined ? {} : { deadline }),
-        writeSample: (step, images) => services.writeSample(folder.samples, step, images),
+        writeSample: (step, images) => services.writeSample(folder.samples, step, images, options),
       });
     } finally {
       await runner.close();

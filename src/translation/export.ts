@@ -7,12 +7,14 @@ import { type InferredNetwork, inferNetwork } from "../networks/infer.js";
 import { generator } from "../networks/registry.js";
 import type { DataOptions, Options } from "../options/schema.js";
 import { exportMetadata, exportNetwork, exportParity, type NetworkExport } from "../runtime/export.js";
-import { type FoundGenerator, readModel } from "./load.js";
+import { type FoundGenerator, isColorization, readModel } from "./load.js";
 import type { FindModelOptions } from "./model-files.js";
 
 export interface ExportModelOptions extends FindModelOptions {
   /** Which way, as for a translator; picks net_G_A or net_G_B of a CycleGAN. */
   readonly direction?: DataOptions["direction"];
+  /** `colorization` for weights that were trained so, where neither a run nor the file says it. */
+  readonly dataset_mode?: DataOptions["dataset_mode"];
   /** Picks a network by its name instead, also a discriminator: `net_G_B`, `net_D`, … */
   readonly network?: string;
   readonly format?: "onnx" | "safetensors";
@@ -59,11 +61,12 @@ export async function exportModel(source: string, options: ExportModelOptions = 
   // A file of any name is looked for as a generator; its content decides.
   const name = architecture.kind === "generator" ? found.generator : found.generator.replace("_G", "_D");
   const about = { network: name, architecture };
+  const coding = architecture.kind === "generator" && isColorization(found, architecture, options) ? LAB : {};
   const settings: NetworkExport = {
     mode: options.evaluate === true ? "eval" : "train",
     dropout: options.dropout === true,
     half: options.half === true,
-    metadata: { source: `${found.name}/${name}`, ...directionOf(found) },
+    metadata: { source: `${found.name}/${name}`, ...directionOf(found), ...coding },
   };
   if (options.format === "safetensors") return { ...about, ...asSafetensors(inferred, settings) };
 
@@ -137,6 +140,12 @@ function directionOf({ generator, trained }: FoundGenerator): { direction?: stri
   const backward = forward === "AtoB" ? "BtoA" : "AtoB";
   return { direction: generator === "net_G_B" ? backward : forward };
 }
+
+/** What a program needs to know of a generator that finds colours. */
+const LAB = {
+  dataset_mode: "colorization",
+  colours: "CIE L*a*b* of sRGB, D65, 2 degrees: input L / 50 - 1, output a / 110 and b / 110",
+};
 
 function noticesOf(
   { trained }: FoundGenerator,

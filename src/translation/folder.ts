@@ -23,7 +23,7 @@ export interface TranslatedImage {
 export interface TranslationRecord {
   readonly model: Pick<
     TranslatorInfo,
-    "name" | "weights" | "generator" | "direction" | "evaluate" | "dropout"
+    "name" | "weights" | "generator" | "direction" | "evaluate" | "dropout" | "colorization"
   > &
     Omit<GeneratorArchitecture, "kind" | "dropout"> &
     Preparation;
@@ -84,7 +84,8 @@ export async function translateFiles(
 
 interface Loaded {
   readonly input: InputImage;
-  readonly image: Image;
+  readonly depth: 8 | 16;
+  readonly tensor: FloatTensor;
   readonly truth: Image | undefined;
 }
 
@@ -149,11 +150,23 @@ class FolderTranslation {
 
   /** Writes the list of what was done. */
   async finish(error?: string): Promise<TranslationRecord> {
-    const { name, weights, generator, direction, evaluate, dropout, architecture, preparation } =
-      this.translator.info;
+    const {
+      name,
+      weights,
+      generator,
+      direction,
+      evaluate,
+      dropout,
+      colorization,
+      architecture,
+      preparation,
+    } = this.translator.info;
     const { kind: _, dropout: __, ...shape } = architecture;
     const record: TranslationRecord = {
-      model: { name, weights, generator, direction, ...shape, evaluate, dropout, ...preparation },
+      model: {
+        ...{ name, weights, generator, direction, ...shape, evaluate, dropout, colorization },
+        ...preparation,
+      },
       results: this.inputs.flatMap((input) => this.done.get(input) ?? []),
       failures: this.inputs.flatMap((input) => {
         const error = this.failed.get(input);
@@ -194,7 +207,8 @@ class FolderTranslation {
     for (const input of inputs) {
       try {
         const { input: image, truth } = await this.translator.prepare(input.path);
-        loaded.push({ input, image, truth });
+        const tensor = this.translator.coding.encode(image);
+        loaded.push({ input, depth: image.depth, tensor, truth });
       } catch (error) {
         this.fail(input, error);
       }
@@ -205,20 +219,20 @@ class FolderTranslation {
   private async translate(loaded: readonly Loaded[]): Promise<void> {
     const { inverse } = this.options;
     const { inputName, outputName } = this.translator.info;
+    const { coding } = this.translator;
     const fakes = await this.translator.translateTensors(
-      loaded.map(({ image }) => imageToTensor(image)),
+      loaded.map(({ tensor }) => tensor),
       loaded.length,
     );
     const back = inverse === undefined ? [] : await inverse.translateTensors(fakes, loaded.length);
-    for (const [i, { input, image, truth }] of loaded.entries()) {
-      const depth = this.options.depth ?? image.depth;
-      const show = (tensor: FloatTensor): Image => tensorToImage(tensor, depth);
+    for (const [i, { input, tensor, truth, ...own }] of loaded.entries()) {
+      const depth = this.options.depth ?? own.depth;
       const images = new Map([
-        [inputName as string, atDepth(image, depth)],
-        [outputName, show(fakes[i]!)],
+        [inputName as string, coding.show(tensor, depth)],
+        [outputName, coding.decode(fakes[i]!, tensor, depth)],
       ]);
       if (truth !== undefined) images.set(this.truthName, atDepth(truth, depth));
-      if (back[i] !== undefined) images.set(this.reconstructionName, show(back[i]));
+      if (back[i] !== undefined) images.set(this.reconstructionName, tensorToImage(back[i], depth));
       await this.write(input, images);
     }
   }
@@ -265,7 +279,7 @@ class FolderTranslation {
   }
 
   private format(label: string): ImageFormat {
-    const { inputChannels, outputChannels } = this.translator.info.architecture;
+    const { inputChannels, outputChannels } = this.translator.coding;
     const isOutput = label === this.translator.info.outputName || label === this.truthName;
     const channels = isOutput ? outputChannels : inputChannels;
     return this.options.format ?? (channels > 4 ? "tiff" : "png");

@@ -3,7 +3,8 @@ import { PixcycleError } from "../errors.js";
 import { decodeSafetensors } from "../formats/safetensors.js";
 import type { TensorMap } from "../formats/tensor.js";
 import { readTensorFile } from "../formats/tensor-file.js";
-import { inferGenerator } from "../networks/infer.js";
+import { type GeneratorArchitecture, inferGenerator } from "../networks/infer.js";
+import { colorization as channels } from "../options/conflicts.js";
 import type { DataOptions, Options } from "../options/schema.js";
 import { createGenerator } from "../runtime/node/create.js";
 import { requireDevice } from "../runtime/node/require-device.js";
@@ -23,7 +24,10 @@ export interface GeneratorWeights {
 export interface TranslatorOptions extends FindModelOptions, Partial<Preparation> {
   /** Which way, as in the data set; picks net_G_A or net_G_B of a CycleGAN. By default the way it was trained. */
   readonly direction?: DataOptions["direction"];
-  /** With `aligned`, images hold both sides of a pair, and the input's side is translated; default `single`. */
+  /**
+   * With `aligned`, images hold both sides of a pair, and the input's side is translated; with `colorization`, the
+   * model finds the colours of images. Default: what the run or the file says, else `single`.
+   */
   readonly dataset_mode?: DataOptions["dataset_mode"];
   /** `net_G`, `net_G_A` or `net_G_B`: picks by name instead. */
   readonly generator?: string;
@@ -70,6 +74,7 @@ export async function loadTranslator(
       ? (architecture.dropout ?? (found.trained ? !found.trained.no_dropout : architecture.norm === "batch"))
       : !options.no_dropout;
   const { inputChannels, outputChannels } = architecture;
+  const colorization = isColorization(found, architecture, options);
   const runner = createGenerator(
     {
       options: { ...architecture, no_dropout: !trainedWithDropout },
@@ -84,10 +89,34 @@ export async function loadTranslator(
     preparation: completePreparation(options, found.trained),
     direction: options.direction ?? directionOf(found),
     pairs: options.dataset_mode === "aligned",
+    colorization,
     inputName: backwards ? "real_B" : "real_A",
     outputName: backwards ? "fake_A" : "fake_B",
   } as const;
   return new Translator(info, network, runner);
+}
+
+/**
+ * Whether a generator finds colours: the caller says it, or the run or the file knows.
+ * @throws PixcycleError E_OPTION_CONFLICT for one of other channels, and for pairs
+ */
+export function isColorization(
+  found: Pick<FoundGenerator, "path" | "colorization">,
+  { inputChannels, outputChannels }: Pick<GeneratorArchitecture, "inputChannels" | "outputChannels">,
+  { dataset_mode }: Pick<TranslatorOptions, "dataset_mode">,
+): boolean {
+  if (dataset_mode !== "colorization" && !found.colorization) return false;
+  if (dataset_mode === "aligned") {
+    throw new PixcycleError("E_OPTION_CONFLICT", `${found.path} finds colours: it knows no pairs.`, {
+      hint: "Leave --dataset_mode out, and give it images.",
+    });
+  }
+  if (inputChannels === channels.input_nc && outputChannels === channels.output_nc) return true;
+  throw new PixcycleError(
+    "E_OPTION_CONFLICT",
+    `dataset_mode colorization needs a generator from 1 channel to 2, ${found.path} goes from ${inputChannels} to ${outputChannels}.`,
+    { hint: "Leave --dataset_mode out: it is of another model." },
+  );
 }
 
 function directionOf({ generator, trained }: FoundGenerator): DataOptions["direction"] {
@@ -104,10 +133,12 @@ export interface FoundGenerator {
   readonly weights: TensorMap;
   /** The options of its training, where they are known. */
   readonly trained: Options | undefined;
+  /** Whether its training, or its file, was of `dataset_mode colorization`. */
+  readonly colorization: boolean;
 }
 
 const givenWeights = ({ weights, name = "generator" }: GeneratorWeights): FoundGenerator => ({
-  ...{ name, path: name, weights, generator: "net_G", trained: undefined },
+  ...{ name, path: name, weights, generator: "net_G", trained: undefined, colorization: false },
 });
 
 /**
@@ -120,7 +151,9 @@ export async function readModel(source: string, options: TranslatorOptions): Pro
   if (files.kind === "weights") {
     const generator = chooseGenerator([...files.networks.keys()], source, options, undefined);
     const path = files.networks.get(generator)!;
-    return { name, generator, path, weights: (await readTensorFile(path)).tensors, trained: undefined };
+    const { tensors: weights, metadata } = await readTensorFile(path);
+    const colorization = metadata.dataset_mode === "colorization";
+    return { name, generator, path, weights, trained: undefined, colorization };
   }
   try {
     return { name, ...(await readFromCheckpoint(files.checkpoint, source, options)) };
@@ -141,7 +174,8 @@ async function readFromCheckpoint(
   const file = `${generator}.safetensors`;
   const path = join(checkpoint, file);
   const { tensors } = decodeSafetensors(await readCheckpointFile(checkpoint, file, record), path);
-  return { generator, path, weights: tensors, trained: record.options };
+  const colorization = record.options.dataset_mode === "colorization";
+  return { generator, path, weights: tensors, trained: record.options, colorization };
 }
 
 async function withOthers(error: PixcycleError, folder: RunFolder): Promise<PixcycleError> {

@@ -16,6 +16,7 @@ export function resultsPage({ model, results, failures, skipped, error }: Transl
     `${model.netG}, ngf ${model.ngf}, norm ${model.norm}`,
     model.evaluate ? "running statistics" : model.norm === "batch" ? "batch statistics" : undefined,
     model.dropout ? "dropout on" : undefined,
+    model.colorization ? "colorization" : undefined,
     model.preprocess === "none" ? undefined : `preprocess ${model.preprocess}`,
   ];
   const failed = failures.map(

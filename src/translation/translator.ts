@@ -1,5 +1,6 @@
+import { type Coding, colorizationCoding, sampleCoding } from "../data/coding.js";
 import { splitColumn, splitPair } from "../data/dataset.js";
-import { type Image, imageToTensor, tensorToImage } from "../data/pixels.js";
+import type { Image } from "../data/pixels.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { GeneratorArchitecture } from "../networks/infer.js";
@@ -29,6 +30,8 @@ export interface TranslatorInfo {
   readonly direction: DataOptions["direction"];
   /** Images hold both sides of a pair, A on the left (`--dataset_mode aligned`): one is translated. */
   readonly pairs: boolean;
+  /** It finds the colours of images (`--dataset_mode colorization`): from L* to a* and b*. */
+  readonly colorization: boolean;
   /** The reference's names for the input and the output. */
   readonly inputName: "real_A" | "real_B";
   readonly outputName: "fake_B" | "fake_A";
@@ -45,13 +48,17 @@ export interface TranslateRequest {
  * the weights.
  */
 export class Translator {
+  /** How images become the generator's tensors, and its results images. */
+  readonly coding: Coding;
   private readonly affordable = new Set<string>();
 
   constructor(
     readonly info: TranslatorInfo,
     private readonly network: Network,
     private readonly runner: GeneratorRunner,
-  ) {}
+  ) {
+    this.coding = info.colorization ? colorizationCoding : sampleCoding(info.architecture);
+  }
 
   /**
    * Translates an image of any size to one of the same size (that of the prepared image, if `preprocess` changes it).
@@ -59,14 +66,15 @@ export class Translator {
    * @throws PixcycleError E_IMAGE_READ, E_IMAGE_SIZE, E_DATA_SIZE; E_MEMORY for an image that cannot fit; E_RUNTIME
    */
   async translate(source: ImageSource, { depth }: TranslateRequest = {}): Promise<Image> {
-    const { input } = await this.prepare(source);
-    const [result] = await this.translateTensors([imageToTensor(input)]);
-    return tensorToImage(result!, depth ?? input.depth);
+    const { input: image } = await this.prepare(source);
+    const input = this.coding.encode(image);
+    const [result] = await this.translateTensors([input]);
+    return this.coding.decode(result!, input, depth ?? image.depth);
   }
 
   /**
-   * The image as the generator sees it (`real_A`): its channels, its size; of a pair side by side also the other
-   * half (`real_B`).
+   * The image that becomes the generator's input (`coding.encode`): its channels, its size; of a pair side by side also
+   * the other half (`real_B`).
    * @param name what messages call it
    * @throws PixcycleError as `translate`
    */
@@ -74,8 +82,8 @@ export class Translator {
     source: ImageSource,
     name = typeof source === "string" ? source : "The image",
   ): Promise<{ readonly input: Image; readonly truth?: Image }> {
-    const { architecture, preparation, pairs, direction } = this.info;
-    const { inputChannels, outputChannels } = architecture;
+    const { preparation, pairs, direction } = this.info;
+    const { inputChannels, outputChannels } = this.coding;
     const image = await readImage(source, name);
     const [real, other] = pairs ? splitPair(image, direction, name) : [image];
     const input = prepareImage(real, inputChannels, preparation, name);
@@ -108,7 +116,7 @@ export class Translator {
   }
 
   /**
-   * Translates tensors [C, H, W] in [−1, 1] of any sizes to tensors of the same sizes, in order; up to `batch` of
+   * Translates tensors [C, H, W] as `coding` makes them, mostly in [−1, 1], of any sizes to tensors of the same sizes, in order; up to `batch` of
    * those padded to the same size run at once, if `batches`.
    * @throws PixcycleError E_SHAPE for other channels, E_MEMORY, E_RUNTIME
    */

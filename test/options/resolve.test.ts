@@ -215,3 +215,42 @@ describe("conflicts", () => {
     expect(warnings).toEqual(["lambda_identity is 0: the identity loss needs input_nc = output_nc."]);
   });
 });
+
+describe("dataset_mode colorization", () => {
+  const wanted = { model: "pix2pix", dataset_mode: "colorization", input_nc: 1, output_nc: 2 };
+
+  it("sets the channels and the direction itself, and says so", () => {
+    const { options, origins, warnings } = resolveOptions({
+      flags: { preset: "tf-pix2pix", dataset_mode: "colorization" },
+    });
+    expect(options).toMatchObject({ ...wanted, direction: "AtoB" });
+    expect([origins.input_nc, origins.output_nc, origins.direction]).toEqual(Array(3).fill("derived"));
+    expect(warnings.map((line) => line.split(":")[0])).toEqual([
+      ...["input_nc is 1", "output_nc is 2", "direction is AtoB"],
+    ]);
+    // A run that is continued has them already.
+    expect(resolveOptions({ run: { options, origins } }).warnings).toEqual([]);
+  });
+
+  it("is what the reference's model of this name trains on", () => {
+    expect(resolveOptions({ flags: { model: "colorization" } }).options).toMatchObject(wanted);
+    const file = { path: "x.json", values: { dataset_mode: "aligned", model: "colorization" } };
+    expect(resolveOptions({ file }).options).toMatchObject({
+      ...wanted,
+      dataset_mode: "aligned",
+      input_nc: 3,
+      output_nc: 3,
+    });
+  });
+
+  it.each([
+    [{ model: "cycle_gan" }, "--model pix2pix"],
+    [{ model: "pix2pix", input_nc: 3 }, "input_nc 1, got 3"],
+    [{ model: "pix2pix", output_nc: 3 }, "output_nc 2, got 3"],
+    [{ model: "pix2pix", direction: "BtoA" }, "direction AtoB, got BtoA"],
+  ])("refuses %j", (flags, text) => {
+    const line = failure({ ...flags, dataset_mode: "colorization" });
+    expect(line).toMatch(/^E_OPTION_CONFLICT: dataset_mode colorization/);
+    expect(line).toContain(text);
+  });
+});

@@ -75,9 +75,13 @@ async function evaluateCall(
   const palette = classes === undefined ? undefined : await readPalette(classes);
   const features = await featuresOf(call, given.threads ?? defaults.threads);
   try {
-    const source = await openSource(call.args[0]!, { ...rest, evaluate: isOn(call, "eval") });
+    const source = await openSource(call.args[0]!, {
+      ...rest,
+      ...(mode === "colorization" && { dataset_mode: mode }),
+      evaluate: isOn(call, "eval"),
+    });
     try {
-      const known = source.paired === false ? "unaligned" : "aligned";
+      const known = source.colorization ? "colorization" : source.paired === false ? "unaligned" : "aligned";
       const dataset_mode = isOn(call, "aligned_truth") ? "aligned" : (mode ?? known);
       const { direction } = source;
       const phase = given.phase ?? "test";

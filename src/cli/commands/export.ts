@@ -13,7 +13,7 @@ const WIDE_PARITY: Readonly<Record<string, number>> = { float32: 1e-3, float16: 
 /** Writes a trained network for other programs. */
 export const command: Command = {
   arguments: "<model>",
-  options: ["direction", "epoch", "runs_dir", "device", "threads"],
+  options: ["direction", "dataset_mode", "epoch", "runs_dir", "device", "threads"],
   flags: [
     { name: "out", value: "FILE", summary: "the file to write, .onnx or .safetensors", required: true },
     { name: "network", value: "NAME", summary: "net_G, net_G_A, net_G_B, or a discriminator such as net_D" },

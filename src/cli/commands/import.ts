@@ -8,9 +8,10 @@ import { readTensorFile } from "../../formats/tensor-file.js";
 import { toFloatTensor } from "../../formats/weights.js";
 import { type InferredNetwork, inferNetwork } from "../../networks/infer.js";
 import { describeNetwork, parameterCount } from "../../networks/registry.js";
-import { givenOptions } from "../../options/resolve.js";
+import { givenOptions, type OptionValues } from "../../options/resolve.js";
 import { trainableModel, writeImportedRun } from "../../training/imported-run.js";
 import { resumeCommand } from "../../training/session.js";
+import { isColorization } from "../../translation/load.js";
 import { findModel } from "../../translation/model-files.js";
 import { version } from "../../version.js";
 import type { Command, CommandCall, CommandOutput } from "../command.js";
@@ -26,7 +27,7 @@ interface ImportedNetwork extends InferredNetwork {
 /** Takes over weights from PyTorch or of a `.pict`: as a safetensors file, as a folder of them, or as a run to train further. */
 export const command: Command = {
   arguments: "<file...>",
-  options: ["dataroot", "direction", "no_dropout", "epoch", "overwrite"],
+  options: ["dataroot", "dataset_mode", "direction", "no_dropout", "epoch", "overwrite"],
   flags: [
     {
       name: "out",
@@ -50,7 +51,7 @@ export const command: Command = {
     const model = trainableModel(networks);
     if (extname(out) === ".safetensors" || model === undefined) {
       const files = extname(out) === ".safetensors" ? [onlyFile(networks, out)] : filesIn(networks, out);
-      await writeFiles(files);
+      await writeFiles(files, given);
       const paths = files.map(({ path }) => path);
       report(networks, { files: paths }, `wrote ${paths.join(", ")}`, output);
       return undefined;
@@ -133,13 +134,20 @@ function onlyFile(networks: ReadonlyMap<string, ImportedNetwork>, path: string):
 const filesIn = (networks: ReadonlyMap<string, ImportedNetwork>, folder: string): WeightFile[] =>
   [...networks].map(([name, network]) => ({ path: join(folder, `${name}.safetensors`), network }));
 
-async function writeFiles(files: readonly WeightFile[]): Promise<void> {
+async function writeFiles(files: readonly WeightFile[], given: OptionValues): Promise<void> {
   for (const { path, network } of files) {
+    const { architecture } = network;
+    const isGenerator = architecture.kind === "generator";
+    const found = { path: network.file, colorization: false };
+    const finds = isGenerator && isColorization(found, architecture, given);
     await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
       throw fileWriteError(path, cause);
     });
-    const options = JSON.stringify(network.architecture);
-    const metadata = { pixcycle_version: version, source: basename(network.file), options };
+    const options = JSON.stringify(architecture);
+    const metadata = {
+      ...{ pixcycle_version: version, source: basename(network.file), options },
+      ...(finds && { dataset_mode: "colorization" }),
+    };
     await writeFileAtomic(path, encodeSafetensors(network.weights, metadata));
   }
 }

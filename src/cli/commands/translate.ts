@@ -31,6 +31,7 @@ export const command: Command = {
     "translate facades photos/ --out results",
     "translate runs/horses zebra.jpg --direction BtoA",
     "translate facades datasets/facades/test --dataset_mode aligned",
+    "translate colours old-photos/",
     "translate latest_net_G.pth photos/ --preprocess resize_and_crop --crop_size 256",
   ],
   async run(call, output) {
@@ -92,5 +93,8 @@ function describe({ info, batches }: Translator, batch: number, output: CommandO
   output.note(`${info.weights}: ${netG}, ngf ${ngf}, norm ${norm}${dropout}${mode}`);
   if (batch > 1 && !batches) {
     output.note("warning: --batch is 1: batch statistics would mix the images (with --eval they do not).");
+  }
+  if (!info.colorization && info.architecture.inputChannels === 1 && info.architecture.outputChannels === 2) {
+    output.note("from 1 channel to 2: if it was trained for colorization, give --dataset_mode colorization");
   }
 }

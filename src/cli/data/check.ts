@@ -1,4 +1,5 @@
 import { type Examination, examineDataset } from "../../data/doctor/examine.js";
+import { isOneSided } from "../../data/doctor/inventory.js";
 import { contactSheet } from "../../data/doctor/sheet.js";
 import { composeGrid } from "../../evaluation/grid.js";
 import { writeFileAtomic } from "../../formats/atomic.js";
@@ -60,7 +61,7 @@ export async function runCheck(
 async function writeSheet(found: Examination, path: string): Promise<void> {
   const rows = await contactSheet(found, SHEET_ROWS);
   if (rows.length === 0) return;
-  const columns = found.mode === "single" ? [] : ["A", "B"];
+  const columns = isOneSided(found.mode) ? [] : ["A", "B"];
   await writeFileAtomic(path, await composeGrid(rows, { columns, across: SHEET_ACROSS, scale: 1 }));
 }
 
@@ -68,13 +69,14 @@ const MODES = {
   aligned: "pairs",
   unaligned: "two folders without pairs",
   single: "a folder of images",
+  colorization: "colour images",
 };
 
 function reportLines(found: Examination, problems: number): string[] {
   const { root, mode, because, phases, kinds, findings } = found;
   const parts = phases.map(({ name, A, B }) => {
     const count =
-      mode === "unaligned" ? `${A} + ${B} images` : `${A} ${mode === "single" ? "images" : "pairs"}`;
+      mode === "unaligned" ? `${A} + ${B} images` : `${A} ${isOneSided(mode) ? "images" : "pairs"}`;
     return `${name} ${count}`.trim();
   });
   const named = Object.entries(kinds).map(([kind, count]) => `${kind} (${count})`);

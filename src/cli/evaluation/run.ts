@@ -62,29 +62,31 @@ async function* translated(
   { source, onImage }: EvaluationRequest,
 ): AsyncGenerator<EvaluatedImage> {
   for (const [index, image] of images.entries()) {
-    const { input, truth } = await prepared(image, source);
+    const { input, seen, truth } = await prepared(image, source);
     const output = await source.output(image.name, input);
-    yield { name: image.name, input: imageToTensor(input), output, truth };
+    yield { name: image.name, input: seen, output, truth };
     onImage(index + 1, images.length, image.name);
   }
 }
 
-/** The input as the model sees it, and the truth sized likewise. */
+/** The input, what the model sees of it, and the truth sized likewise. */
 async function prepared(image: TestImage, source: OutputSource) {
   const { input, truth } = await image.load();
-  const { preparation, inputChannels, outputChannels } = source;
+  const { preparation, coding } = source;
+  const sized = prepareImage(input, coding.inputChannels, preparation, image.name);
   return {
-    input: prepareImage(input, inputChannels, preparation, image.name),
-    truth: truth && imageToTensor(prepareImage(truth, outputChannels, preparation, image.name)),
+    input: sized,
+    seen: imageToTensor(coding.show(coding.encode(sized), sized.depth)),
+    truth: truth && imageToTensor(prepareImage(truth, coding.outputChannels, preparation, image.name)),
   };
 }
 
-async function loadTarget(path: string, { preparation, outputChannels }: OutputSource) {
-  return imageToTensor(prepareImage(await decodeImage(path), outputChannels, preparation, path));
+async function loadTarget(path: string, { preparation, coding }: OutputSource) {
+  return imageToTensor(prepareImage(await decodeImage(path), coding.outputChannels, preparation, path));
 }
 
 /** Identity has a meaning only where both sides have the same channels. */
-function unpairedBaselines({ inputChannels, outputChannels }: OutputSource) {
+function unpairedBaselines({ coding: { inputChannels, outputChannels } }: OutputSource) {
   const baselines: Baseline[] = inputChannels === outputChannels ? [identityBaseline] : [];
   return { baselines, fitted: "" };
 }
@@ -103,8 +105,8 @@ async function openBaselines(request: EvaluationRequest) {
   const chosen = training.images.filter((_, i) => i % stride === 0);
   async function* pairs() {
     for (const image of chosen) {
-      const { input, truth } = await prepared(image, source);
-      yield { input: imageToTensor(input), output: truth! };
+      const { seen, truth } = await prepared(image, source);
+      yield { input: seen, output: truth! };
     }
   }
   const regression = await fitColourRegression(pairs());
@@ -121,6 +123,7 @@ function describeData({ source, data }: EvaluationRequest, set: TestSet): Record
     outputs: source.description,
     data: `${data.dataroot}, phase ${data.phase}, ${data.direction}, all ${set.images.length} inputs, ${truth}`,
     preprocess: sized,
+    ...(source.colorization && { colours: "RGB, of the input's lightness and the colours that were found" }),
   };
 }
 

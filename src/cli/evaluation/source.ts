@@ -1,7 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { basename, extname, resolve } from "node:path";
+import { type Coding, colorizationCoding, sampleCoding } from "../../data/coding.js";
 import { decodeImage, IMAGE_EXTENSIONS } from "../../data/image.js";
-import { type Image, imageToTensor, tensorToImage } from "../../data/pixels.js";
+import { type Image, imageToTensor } from "../../data/pixels.js";
 import { PixcycleError } from "../../errors.js";
 import { listByStem, OUTPUT_SUFFIXES } from "../../evaluation/folders.js";
 import type { FloatTensor } from "../../formats/tensor.js";
@@ -18,8 +19,9 @@ export interface OutputSource {
   /** Whether the model was made for pairs; undefined where that is not known. */
   readonly paired: boolean | undefined;
   readonly preparation: Preparation;
-  readonly inputChannels: number;
-  readonly outputChannels: number;
+  /** Whether it finds the colours of images. */
+  readonly colorization: boolean;
+  readonly coding: Coding;
   /** The output for a prepared input, [C, H, W] in [−1, 1], rounded to the bits of a file. */
   output(name: string, input: Image): Promise<FloatTensor>;
   close(): Promise<void>;
@@ -43,7 +45,8 @@ async function holdsOutputs(path: string): Promise<boolean> {
 async function modelSource(path: string, options: TranslatorOptions): Promise<OutputSource> {
   const translator = await loadTranslator(path, options);
   const { info } = translator;
-  const { netG, ngf, norm, inputChannels, outputChannels } = info.architecture;
+  const { coding } = translator;
+  const { netG, ngf, norm } = info.architecture;
   const statistics = norm === "batch" ? (info.evaluate ? ", running statistics" : ", batch statistics") : "";
   const dropout = info.dropout ? ", dropout on" : ", no dropout";
   return {
@@ -51,15 +54,16 @@ async function modelSource(path: string, options: TranslatorOptions): Promise<Ou
       name: info.name,
       direction: info.direction,
       preparation: info.preparation,
-      inputChannels,
-      outputChannels,
+      colorization: info.colorization,
+      coding,
     },
     description: `${info.weights}, ${netG}, ngf ${ngf}, norm ${norm}${statistics}${dropout}`,
     paired: info.generator === "net_G",
     async output(_name, input) {
-      const [result] = await translator.translateTensors([imageToTensor(input)]);
+      const tensor = coding.encode(input);
+      const [result] = await translator.translateTensors([tensor]);
       // Scores are of what a file would hold.
-      return imageToTensor(tensorToImage(result!, input.depth));
+      return imageToTensor(coding.decode(result!, tensor, input.depth));
     },
     close: () => translator.close(),
   };
@@ -67,6 +71,7 @@ async function modelSource(path: string, options: TranslatorOptions): Promise<Ou
 
 async function folderSource(path: string, options: TranslatorOptions): Promise<OutputSource> {
   const files = await listByStem(path);
+  const colorization = options.dataset_mode === "colorization";
   const { preprocess = "none", crop_size = 256, load_size = crop_size } = options;
   const find = (name: string): string => {
     const suffix = OUTPUT_SUFFIXES.find((candidate) => files.has(name + candidate));
@@ -81,7 +86,8 @@ async function folderSource(path: string, options: TranslatorOptions): Promise<O
     direction: options.direction ?? "AtoB",
     paired: undefined,
     preparation: { preprocess, crop_size, load_size },
-    ...{ inputChannels: 3, outputChannels: 3 },
+    colorization,
+    coding: colorization ? colorizationCoding : sampleCoding({ inputChannels: 3, outputChannels: 3 }),
     output: async (name) => imageToTensor(await decodeImage(find(name), { channels: 3 })),
     close: async () => undefined,
   };

@@ -16,6 +16,9 @@ export interface Inventory {
   readonly phases: readonly string[];
 }
 
+/** Whether a data set's images stand alone, rather than on two sides. */
+export const isOneSided = (mode: DatasetMode): boolean => mode === "single" || mode === "colorization";
+
 const PHASES = ["train", "val", "test"];
 
 /**

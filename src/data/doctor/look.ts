@@ -42,6 +42,7 @@ export function itemsOf(files: DatasetFiles): Item[] {
     case "unaligned":
       return [...files.A.map(alone("A")), ...files.B.map(alone("B"))];
     case "single":
+    case "colorization":
       return files.files.map(alone("A"));
   }
 }

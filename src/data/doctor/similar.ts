@@ -1,7 +1,7 @@
 import { counted } from "../../formats/words.js";
 import { type Duplicate, findDuplicates, type Subject } from "./duplicates.js";
 import { type Finding, groupBy, warning } from "./findings.js";
-import type { DatasetMode } from "./inventory.js";
+import { type DatasetMode, isOneSided } from "./inventory.js";
 import type { Looked, Side } from "./look.js";
 import { findSwapped, type SideVector } from "./swapped.js";
 
@@ -26,7 +26,7 @@ export function duplicateFindings(looked: readonly Looked[], mode: DatasetMode):
       ? pairsOf(looked).map(([A, B]) => ({ path: A.path, group: A.phase, pictures: [A.picture, B.picture] }))
       : looked.map(({ path, phase, side, picture }) => ({
           path,
-          group: mode === "single" ? phase : `${phase}${side}`,
+          group: isOneSided(mode) ? phase : `${phase}${side}`,
           pictures: [picture],
         }));
   const noun = mode === "aligned" ? "pair" : "image";
@@ -51,7 +51,7 @@ export function duplicateFindings(looked: readonly Looked[], mode: DatasetMode):
 
 /** Sides that look exchanged: of single pairs or images, or of a whole part. */
 export function swapFindings(looked: readonly Looked[], mode: DatasetMode): Finding[] {
-  if (mode === "single") return [];
+  if (isOneSided(mode)) return [];
   const pairs = pairsOf(looked);
   const vectors = mode === "aligned" ? pairVectors(pairs) : sideVectors(looked);
   const identical = pairs.filter(([A, B]) => A.picture.digest === B.picture.digest);
