@@ -6,6 +6,7 @@
  *
  * @module
  */
+export type { Coding } from "./data/coding.js";
 export {
   type Dataset,
   type DatasetOptions,
