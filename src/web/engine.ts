@@ -1,5 +1,5 @@
+import { colorizationCoding, sampleCoding } from "../data/coding.js";
 import type { Image } from "../data/pixels.js";
-import { imageToTensor, tensorToImage } from "../data/pixels.js";
 import { cropPadding, paddedSize, padImage } from "../translation/padding.js";
 import { type Preparation, prepareImage } from "../translation/prepare.js";
 import { type GeneratorFacts, readGenerator } from "./model.js";
@@ -30,11 +30,14 @@ export class WebEngine {
    */
   async translate(image: Image, preparation: Preparation): Promise<Image> {
     const { facts, on } = this.opened!;
-    const input = prepareImage(image, facts.inputChannels, preparation, "The image");
-    const { width, height } = paddedSize(facts, input);
-    const padded = padImage(imageToTensor(input), { width, height });
+    const coding = facts.metadata.dataset_mode === "colorization" ? colorizationCoding : sampleCoding(facts);
+    const sized = prepareImage(image, coding.inputChannels, preparation, "The image");
+    const { width, height } = paddedSize(facts, sized);
+    const input = coding.encode(sized);
+    const padded = padImage(input, { width, height });
     const data = await this.run(on, padded.data, [1, facts.inputChannels, height, width]);
-    return tensorToImage(cropPadding({ shape: [facts.outputChannels, height, width], data }, input));
+    const result = cropPadding({ shape: [facts.outputChannels, height, width], data }, sized);
+    return coding.decode(result, input, 8);
   }
 
   async close(): Promise<void> {

@@ -6,9 +6,9 @@ import { exportNetwork } from "../runtime/export.js";
 export async function exportWeights(bytes: Uint8Array, name: string, evaluate: boolean): Promise<Uint8Array> {
   const read = async (offset: number, length: number) =>
     Uint8Array.from(bytes.subarray(offset, offset + length));
-  const { tensors } = await readTensorSource({ where: name, size: bytes.length, read });
+  const { tensors, metadata } = await readTensorSource({ where: name, size: bytes.length, read });
   return exportNetwork(inferGenerator(tensors, name), {
     ...{ mode: evaluate ? "eval" : "train", dropout: false, half: false },
-    metadata: { source: name },
+    metadata: { source: name, ...(metadata.dataset_mode && { dataset_mode: metadata.dataset_mode }) },
   });
 }

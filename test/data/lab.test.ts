@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { colorizationCoding, colorizationSample } from "../../src/data/coding.js";
-import type { Image } from "../../src/data/image.js";
 import { imageToLab, labToImage, labToRgb, lightnessToImage } from "../../src/data/lab.js";
+import type { Image } from "../../src/data/pixels.js";
 import { transformImage } from "../../src/data/transforms.js";
 import { noiseImage } from "./files.js";
 

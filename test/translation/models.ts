@@ -35,8 +35,12 @@ export function randomGenerator(
   return weights;
 }
 
-export async function writeWeights(path: string, weights: TensorMap): Promise<string> {
-  await writeFile(path, encodeSafetensors(weights));
+export async function writeWeights(
+  path: string,
+  weights: TensorMap,
+  metadata: Record<string, string> = {},
+): Promise<string> {
+  await writeFile(path, encodeSafetensors(weights, metadata));
   return path;
 }
 

@@ -26,6 +26,7 @@ const MODELS: Readonly<Record<string, readonly [Partial<GeneratorOptions>, input
     unet: [{ netG: "unet_64", ngf: 8, norm: "batch" }, 3, 3],
     resnet: [{ netG: "resnet_6blocks", ngf: 8, norm: "instance" }, 3, 3],
     gray: [{ netG: "unet_64", ngf: 8, norm: "instance" }, 1, 1],
+    colours: [{ netG: "resnet_6blocks", ngf: 8, norm: "instance" }, 1, 2],
   };
 const PICTURES = { odd: [45, 61], even: [128, 64] } as const;
 
@@ -69,7 +70,8 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
     runs = await mkdtemp(join(tmpdir(), "pixcycle-web-"));
     for (const [name, [options, inputChannels, outputChannels]] of Object.entries(MODELS)) {
       const weights = randomGenerator(options, { inputChannels, outputChannels });
-      const path = await writeWeights(join(runs, `${name}.safetensors`), weights);
+      const metadata = name === "colours" ? { dataset_mode: "colorization" } : {};
+      const path = await writeWeights(join(runs, `${name}.safetensors`), weights, metadata);
       await copyFile(path, join(folder, `${name}.safetensors`));
       await writeFile(join(folder, `${name}.onnx`), (await exportModel(path, { threads: 1 })).bytes);
       if (name === "resnet") await writeTorch(join(folder, "resnet.pth"), weights);
@@ -156,6 +158,9 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
       const result = await call<Pixels>(page, "translate", name, "bitmap", "odd.png");
       expect(largestDifference(result, expected)).toBeLessThanOrEqual(1);
     }
+    await call(page, "load", "c", "colours.safetensors", { device: "wasm" });
+    const coloured = await call<Pixels>(page, "translate", "c", "bitmap", "odd.png");
+    expect(largestDifference(coloured, await inNode("colours", "odd.png"))).toBeLessThanOrEqual(1);
     await page.context().close();
   });
 
