@@ -1,5 +1,6 @@
 import type { Command } from "./command.js";
 
+/** A command by its name, not loaded yet. */
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;

@@ -18,6 +18,7 @@ const DEMO_SECONDS = 150;
 /** The rest of the time is for the results. */
 const SHARE_OF_TRAINING = 0.95;
 
+/** What a person asks of the demo. */
 export interface DemoRequest {
   /** Options as a person wrote them; they win over the demo's. */
   readonly given: Readonly<Record<string, unknown>>;
@@ -27,6 +28,7 @@ export interface DemoRequest {
   readonly signal?: AbortSignal;
 }
 
+/** What the demo did. */
 export interface DemoReport {
   readonly options: Options;
   /** The run's folder. */

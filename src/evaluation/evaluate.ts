@@ -23,6 +23,7 @@ export interface ShownImage extends EvaluatedImage {
   readonly scores: Scores | undefined;
 }
 
+/** The scores of a method and of the baselines beside it. */
 export interface Evaluation {
   /** Inputs translated. */
   readonly images: number;
@@ -41,6 +42,7 @@ export interface Evaluation {
   readonly segmentation: Readonly<Record<string, SegmentationScores>>;
 }
 
+/** What `evaluate` scores, and what it compares with. */
 export interface EvaluateParts {
   /** What the outputs are called. */
   readonly method: string;

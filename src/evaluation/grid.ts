@@ -3,6 +3,7 @@ import { tensorToImage } from "../data/pixels.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 
+/** How a grid of images is laid out. */
 export interface GridOptions {
   /** Titles above the columns; left out where the machine has no fonts to draw them with. */
   readonly columns?: readonly string[];

@@ -33,6 +33,7 @@ const ARRAYS: {
   BOOL: Uint8Array,
 };
 
+/** Whether safetensors and this package know a type of that name. */
 export function isFileDType(text: string): text is FileDType {
   return Object.hasOwn(BYTES_PER_ELEMENT, text);
 }

@@ -25,6 +25,7 @@ export interface Model {
   readonly build: (step: StepBuilder, shape: BatchShape) => void;
 }
 
+/** Adam's constants; the second moment's decay is PyTorch's default. */
 export const adamOptions = ({ beta1, adam_eps, adam_form }: ModelOptions): AdamOptions => ({
   beta1,
   beta2: 0.999,

@@ -21,6 +21,7 @@ const ignored: Record<string, { takesValue: boolean; why: string }> = {
   save_by_iter: { takesValue: false, why: "checkpoints are named by their step" },
 };
 
+/** What a written name turned out to be. */
 export type OptionLookup =
   | { readonly kind: "option"; readonly name: OptionName; readonly negated: boolean }
   | { readonly kind: "ignored"; readonly name: string; readonly takesValue: boolean; readonly why: string }

@@ -8,8 +8,10 @@ import { checkValue, parseValue } from "./values.js";
 /** Where a value came from. `derived`: it gave way to another option that the user set. */
 export type OptionOrigin = "default" | "preset" | "file" | "flag" | "derived";
 
+/** Options of which any may be left out. */
 export type OptionValues = Partial<Options>;
 
+/** Complete options, and where each came from. */
 export interface ResolvedOptions {
   readonly options: Options;
   readonly origins: Readonly<Record<OptionName, OptionOrigin>>;
@@ -17,6 +19,7 @@ export interface ResolvedOptions {
   readonly warnings: readonly string[];
 }
 
+/** Where options are read from. */
 export interface OptionSources {
   /** Values given to the command or to the library's function; they win. */
   readonly flags?: Readonly<Record<string, unknown>>;

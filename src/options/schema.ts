@@ -46,6 +46,7 @@ export const networkOptions = {
     .describe("the generator learns what to add to its input, for tasks that keep shapes and edges"),
 };
 
+/** Losses and their weights. */
 export const lossOptions = {
   gan_mode: z.enum(["lsgan", "vanilla", "wgangp"]).describe("adversarial loss"),
   lambda_gp: z.number().nonnegative().describe("weight of wgangp's gradient penalty"),
@@ -60,6 +61,7 @@ export const lossOptions = {
   pool_size: z.int().min(0).max(1000).describe("images kept to show the discriminator older fakes"),
 };
 
+/** How the networks are updated. */
 export const optimiserOptions = {
   lr: z.number().positive().describe("initial learning rate of Adam"),
   update_order: z
@@ -74,6 +76,7 @@ export const optimiserOptions = {
   lr_decay_iters: z.int().min(1).describe("epochs between two drops of the step policy"),
 };
 
+/** Which images are read, and how they become batches. */
 export const dataOptions = {
   dataroot: z.string().min(1).describe("folder that holds the data set"),
   dataset_mode: z
@@ -158,7 +161,9 @@ export const allOptions = {
   ...optimiserOptions,
 };
 
+/** A name of an option. */
 export type OptionName = keyof typeof allOptions;
+/** Every option with its value. */
 export type Options = z.infer<z.ZodObject<typeof allOptions>>;
 export type ModelName = Options["model"];
 export type PresetName = Options["preset"];

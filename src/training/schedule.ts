@@ -1,5 +1,6 @@
 import type { Options } from "../options/schema.js";
 
+/** The options that decide a learning-rate schedule. */
 export type ScheduleOptions = Pick<
   Options,
   "lr" | "lr_policy" | "lr_decay_iters" | "n_epochs" | "n_epochs_decay" | "epoch_count"

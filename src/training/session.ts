@@ -41,6 +41,7 @@ export interface TrainingServices {
   ): Promise<string>;
 }
 
+/** How a training is watched and ended. */
 export interface TrainingControls {
   readonly hooks?: TrainHooks;
   /** When aborted, the step in progress is finished and saved, and the training returns. */

@@ -51,6 +51,7 @@ export interface TrainerParts {
   readonly writeSample?: (step: number, images: Readonly<Record<string, FloatTensor>>) => Promise<string>;
 }
 
+/** How a training ended. */
 export interface TrainingResult {
   readonly position: TrainingPosition;
   /** False if the training was interrupted before its end. */

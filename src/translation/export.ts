@@ -10,6 +10,7 @@ import { exportMetadata, exportNetwork, exportParity, type NetworkExport } from 
 import { type FoundGenerator, isColorization, readModel } from "./load.js";
 import type { FindModelOptions } from "./model-files.js";
 
+/** Which network is exported, and how. */
 export interface ExportModelOptions extends FindModelOptions {
   /** Which way, as for a translator; picks net_G_A or net_G_B of a CycleGAN. */
   readonly direction?: DataOptions["direction"];
@@ -30,6 +31,7 @@ export interface ExportModelOptions extends FindModelOptions {
   readonly device?: Options["device"];
 }
 
+/** An exported network, and what is known of it. */
 export interface ExportedModel {
   readonly bytes: Uint8Array;
   readonly format: "onnx" | "safetensors";

@@ -36,6 +36,7 @@ export interface TranslationRecord {
   readonly error?: string;
 }
 
+/** Where the results of a translation go, and in which form. */
 export interface TranslateFilesOptions {
   /** The folder for the results; it is made. */
   readonly out: string;

@@ -21,6 +21,7 @@ export interface GeneratorWeights {
   readonly name?: string;
 }
 
+/** Which generator of a model is loaded, and how it translates. */
 export interface TranslatorOptions extends FindModelOptions, Partial<Preparation> {
   /** Which way, as in the data set; picks net_G_A or net_G_B of a CycleGAN. By default the way it was trained. */
   readonly direction?: DataOptions["direction"];

@@ -12,6 +12,7 @@ export type ModelFiles =
   /** Loose weight files, such as `latest_net_G_A.pth` of the reference, by network name. */
   | { readonly kind: "weights"; readonly path: string; readonly networks: ReadonlyMap<string, string> };
 
+/** Where and of which moment a model is looked for. */
 export interface FindModelOptions {
   /** Which checkpoint of a run, or which prefix of the reference's files: latest, an epoch, step-N. */
   readonly epoch?: string;

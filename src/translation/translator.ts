@@ -37,6 +37,7 @@ export interface TranslatorInfo {
   readonly outputName: "fake_B" | "fake_A";
 }
 
+/** How one result is wanted. */
 export interface TranslateRequest {
   /** Bits of the result's samples; by default those of the input. */
   readonly depth?: 8 | 16;

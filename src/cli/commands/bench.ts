@@ -1,3 +1,4 @@
+import { median } from "../../data/median.js";
 import { noiseImages } from "../../data/noise.js";
 import { createModel } from "../../models/model.js";
 import { networkWeights } from "../../networks/state-dict.js";
@@ -143,10 +144,4 @@ async function timeTranslations(options: Options, size: number, count: number): 
   } finally {
     await generator.close();
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

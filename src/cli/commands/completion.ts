@@ -21,6 +21,7 @@ interface CompletedCommand {
 
 const shells: Record<string, (commands: readonly CompletedCommand[]) => string> = { bash, zsh, fish };
 
+/** Prints a script that completes commands, flags and their values in a shell. */
 export const command: Command = {
   arguments: "<shell>",
   options: [],

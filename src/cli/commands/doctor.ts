@@ -19,6 +19,7 @@ const PROVIDER_TIMEOUT_MS = 30_000;
 const OLDEST_NODE = [20, 15] as const;
 const NEEDED_FORMATS = ["png", "jpeg", "webp", "tiff"] as const;
 
+/** Checks what pixcycle needs of the machine, and that it can train. */
 export const command: Command = {
   options: ["runs_dir"],
   examples: ["doctor", "doctor --json"],

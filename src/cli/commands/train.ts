@@ -3,6 +3,7 @@ import type { Command } from "../command.js";
 import { progressSink } from "../output.js";
 import { withSignals } from "../signals.js";
 
+/** Trains a model, or continues a training. */
 export const command: Command = {
   options: Object.keys(allOptions) as OptionName[],
   examples: [

@@ -11,6 +11,7 @@ import type { CommandCall, CommandFlag, CommandOutput } from "../command.js";
 import { text } from "../flags.js";
 import { imageCounter } from "./counter.js";
 
+/** Options of the schema that `data check` looks at. */
 export const checkOptions: readonly OptionName[] = [
   "dataset_mode",
   "preprocess",
@@ -22,6 +23,7 @@ export const checkOptions: readonly OptionName[] = [
   "max_dataset_size",
 ];
 
+/** Flags of `data check`. */
 export const checkFlags: readonly CommandFlag[] = [
   { name: "sheet", value: "FILE", summary: "check: write a picture of thumbnails, what was noticed first" },
 ];

@@ -12,6 +12,7 @@ import type { CommandCall, CommandFlag, CommandOutput } from "../command.js";
 import { isOn, text } from "../flags.js";
 import { progressSink } from "../output.js";
 
+/** Flags of `data get` and `model get`. */
 export const getFlags: readonly CommandFlag[] = [
   { name: "dir", value: "DIR", summary: "get: folder to put it in" },
   { name: "mirror", value: "URL", summary: "get: other hosts to try first, separated by commas" },

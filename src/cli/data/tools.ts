@@ -7,6 +7,7 @@ import type { CommandCall, CommandFlag, CommandOutput } from "../command.js";
 import { isOn, number, text } from "../flags.js";
 import { imageCounter } from "./counter.js";
 
+/** Flags of `data edges` and `data split`. */
 export const toolFlags: readonly CommandFlag[] = [
   { name: "sigma", value: "N", summary: `edges: smoothing in pixels (${CANNY_DEFAULTS.sigma})` },
   { name: "low", value: "N", summary: `edges: contrast at which lines go on (${CANNY_DEFAULTS.low})` },

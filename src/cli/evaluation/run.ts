@@ -11,6 +11,7 @@ import { openTestSet, type TestImage, type TestSet, type TestSetOptions } from "
 import { prepareImage } from "../../translation/prepare.js";
 import type { OutputSource } from "./source.js";
 
+/** What is scored, on what, and with which measures. */
 export interface EvaluationRequest {
   readonly source: OutputSource;
   readonly data: TestSetOptions;
@@ -22,6 +23,7 @@ export interface EvaluationRequest {
   readonly onImage: (done: number, total: number, name: string) => void;
 }
 
+/** The scores with their images, and what the report says of them. */
 export interface EvaluationOutcome {
   readonly evaluation: Evaluation;
   readonly report: EvaluationReport;

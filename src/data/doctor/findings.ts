@@ -12,6 +12,7 @@ export interface Finding {
   readonly files: readonly string[];
 }
 
+/** A coded error as a finding: the training would refuse it, too. */
 export function problemOf(error: PixcycleError): Finding {
   const { code, message, hint = "" } = error;
   return { severity: "problem", topic: code, message, hint, files: [] };

@@ -1,3 +1,5 @@
+import { median } from "../median.js";
+
 /** A vector of statistics that should point the way that most others do. */
 export interface SideVector<T> {
   readonly item: T;
@@ -70,10 +72,4 @@ function medianDistance(values: readonly number[], centre: number): number {
 
 function spread(values: readonly number[], centre: number): number {
   return Math.max(LEAST_SPREAD, medianDistance(values, centre));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

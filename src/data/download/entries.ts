@@ -31,6 +31,7 @@ export function allowedBytes(archiveBytes: number, limits: ExtractLimits): numbe
   return Math.min(limits.bytes, Math.max(limits.freeBytes, archiveBytes * limits.ratio));
 }
 
+/** The error E_ARCHIVE of an archive that cannot be extracted. */
 export function archiveError(archive: string, problem: string, cause?: unknown): PixcycleError {
   return new PixcycleError("E_ARCHIVE", `${archive}: ${problem}. Nothing of it was kept.`, {
     hint: "Fetch it again, or give another host with --mirror.",

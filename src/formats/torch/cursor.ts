@@ -83,6 +83,7 @@ export class ByteCursor {
 
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** UTF-8 as text; bytes that are none become U+FFFD. */
 export function decodeText(bytes: Uint8Array): string {
   return UTF8.decode(bytes);
 }

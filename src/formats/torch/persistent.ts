@@ -58,6 +58,7 @@ export function viewOf(
       );
 }
 
+/** A number of elements as a pickle says it; anything but a whole number from 0 on fails. */
 export function toCount(value: PickleValue | undefined, fail: Fail): number {
   const count = typeof value === "number" ? elementCount([value]) : Number.NaN;
   return Number.isNaN(count) ? fail("a storage size that is not a whole number") : count;

@@ -14,10 +14,12 @@ export type PickleValue =
   | StorageView
   | StridedTensor;
 
+/** A tuple; lists are arrays. */
 export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
+/** A dict, in the order of insertion. */
 export class PickleDict extends Map<PickleKey, PickleValue> {
   /** @param ordered whether it is a collections.OrderedDict, whose attributes may be set (and are ignored) */
   constructor(readonly ordered: boolean) {
