@@ -25,8 +25,7 @@ const shared: OptionValues = {
 
 /** The settings that gave the best pictures in a few minutes on two cores; docs/benchmarks.md says what was tried. */
 export const demoSettings: Readonly<Record<ModelName, OptionValues>> = {
-  // Without norms the generator knows the colours themselves; the weight on L1 keeps so few icons from being memorised
-  // with the discriminator's inventions.
+  // The weight on L1 keeps so few icons from being memorised with the discriminator's inventions.
   pix2pix: {
     ...shared,
     model: "pix2pix",
@@ -43,14 +42,16 @@ export const demoSettings: Readonly<Record<ModelName, OptionValues>> = {
     ...shared,
     model: "cycle_gan",
     dataset_mode: "unaligned",
-    norm: "instance",
+    norm: "none",
+    // It sees light better in images that are normalised.
+    norm_D: "instance",
     ngf: 16,
     ndf: 32,
     load_size: 72,
     // Light is new on the way there and lost on the way back: the cycle must not forbid it.
     lambda_A: 2,
     lambda_B: 2,
-    lambda_identity: 0,
+    lambda_identity: 0.5,
   },
 };
 
