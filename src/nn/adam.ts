@@ -1,5 +1,6 @@
 import type { Tensor } from "../graph/graph.js";
 import { add, div, mul, sqrt, square, sub } from "../graph/language.js";
+import { type AdamKernel, BLOCK, createAdamKernel } from "./adam-kernel.js";
 
 /** Adam's constants (Kingma & Ba, 2015); β₂ is 0.999 in all reference implementations. */
 export interface AdamOptions {
@@ -60,19 +61,27 @@ export function adamUpdate(
   };
 }
 
-/** The same update on plain arrays, in place. */
+let kernel: AdamKernel | undefined;
+
+/** The same update on plain arrays, in place and in float32. */
 export function adamUpdateInPlace(
   { parameter, firstMoment, secondMoment }: AdamState<Float32Array>,
   gradient: Float32Array,
   { beta1, beta2, eps }: AdamOptions,
   { stepSize, secondCorrection }: AdamScalars<number>,
 ): void {
-  for (let i = 0; i < parameter.length; i++) {
-    const g = gradient[i]!;
-    const m = beta1 * firstMoment[i]! + (1 - beta1) * g;
-    const v = beta2 * secondMoment[i]! + (1 - beta2) * g * g;
-    firstMoment[i] = m;
-    secondMoment[i] = v;
-    parameter[i] = parameter[i]! - (stepSize * m) / (Math.sqrt(v) * secondCorrection + eps);
+  kernel ??= createAdamKernel();
+  const state = [
+    [kernel.parameter, parameter],
+    [kernel.firstMoment, firstMoment],
+    [kernel.secondMoment, secondMoment],
+  ] as const;
+  for (let start = 0; start < parameter.length; start += BLOCK) {
+    const end = Math.min(parameter.length, start + BLOCK);
+    kernel.gradient.set(gradient.subarray(start, end));
+    for (const [block, array] of state) block.set(array.subarray(start, end));
+    const bytes = (end - start) * Float32Array.BYTES_PER_ELEMENT;
+    kernel.update(bytes, beta1, 1 - beta1, beta2, 1 - beta2, stepSize, secondCorrection, eps);
+    for (const [block, array] of state) array.set(block.subarray(0, end - start), start);
   }
 }

@@ -163,3 +163,31 @@ describe("Adam in Keras' form", () => {
     expect(worstError(actual({ ...keras, form: "torch" }), expected(), start)).toBeGreaterThan(0.1);
   });
 });
+
+/** The formula in float32, rounded after every operation. */
+function inFloat32(
+  [p, m, v, g]: readonly [number, number, number, number],
+  { beta1, beta2, eps }: AdamOptions,
+  { stepSize, secondCorrection }: { stepSize: number; secondCorrection: number },
+): [number, number, number] {
+  const f = Math.fround;
+  const nextM = f(f(m * f(beta1)) + f(g * f(1 - beta1)));
+  const nextV = f(f(v * f(beta2)) + f(f(g * g) * f(1 - beta2)));
+  const denominator = f(f(f(Math.sqrt(nextV)) * f(secondCorrection)) + f(eps));
+  return [f(p - f(f(nextM * f(stepSize)) / denominator)), nextM, nextV];
+}
+
+it.each([1, 3, 4, 8191, 8192, 8195, 20_001])("on %d numbers is float32, exactly", (length) => {
+  const draw = (scale: number): Float32Array =>
+    Float32Array.from({ length }, (_, i) => scale * Math.sin(i * 12.9898 + scale));
+  const [parameter, firstMoment, gradient] = [draw(1), draw(0.1), draw(0.3)];
+  const secondMoment = draw(0.2).map(Math.abs);
+  const scalars = adamScalars(options, 0.0002, 7);
+  const expected = Array.from(parameter, (p, i) =>
+    inFloat32([p, firstMoment[i]!, secondMoment[i]!, gradient[i]!], options, scalars),
+  );
+  adamUpdateInPlace({ parameter, firstMoment, secondMoment }, gradient, options, scalars);
+  expect(Array.from(parameter)).toEqual(expected.map(([p]) => p));
+  expect(Array.from(firstMoment)).toEqual(expected.map(([, m]) => m));
+  expect(Array.from(secondMoment)).toEqual(expected.map(([, , v]) => v));
+});
