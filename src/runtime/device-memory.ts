@@ -1,9 +1,8 @@
-import type { Tensor } from "onnxruntime-common";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { Shape } from "../graph/shape.js";
 import { optimizerInputs } from "../models/program.js";
 import type { StateMemory, UpdateRequest } from "./memory.js";
-import { GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
+import { type DeviceBuffer, GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
 import { compileCopy, compileUpdate, stepOutputs } from "./programs.js";
 
 /**
@@ -11,7 +10,7 @@ import { compileCopy, compileUpdate, stepOutputs } from "./programs.js";
  * that it replaces is freed at once, since nothing else refers to it.
  */
 export class DeviceMemory implements StateMemory {
-  private readonly buffers = new Map<string, Tensor>();
+  private readonly buffers = new Map<string, DeviceBuffer>();
   /** Values of the host that are not on the device yet. */
   private readonly waiting = new Map<string, FloatTensor>();
   private readonly updates = new Map<string, GraphSession>();
@@ -37,7 +36,7 @@ export class DeviceMemory implements StateMemory {
     rewritten: readonly string[] = [],
   ): Promise<Map<string, FloatTensor>> {
     await this.upload();
-    const inputs = new Map<string, FloatTensor | Tensor>(feeds);
+    const inputs = new Map<string, FloatTensor | DeviceBuffer>(feeds);
     for (const name of session.graph.inputs.keys()) {
       const buffer = this.buffers.get(name);
       if (buffer) inputs.set(name, buffer);
@@ -45,14 +44,14 @@ export class DeviceMemory implements StateMemory {
     const fromHost = new Map([...fetches].filter(([name]) => !session.kept.has(name)));
     const { outputs, kept } = await session.runKeeping(inputs, fromHost);
     for (const key of rewritten) {
-      this.replace(key, kept.get(stepOutputs.next(key))!);
+      await this.replace(key, kept.get(stepOutputs.next(key))!);
       kept.delete(stepOutputs.next(key));
     }
     try {
       const wanted = new Map([...kept].filter(([name]) => fetches.has(name)));
       return new Map([...outputs, ...(await this.download(wanted))]);
     } finally {
-      for (const buffer of kept.values()) buffer.dispose();
+      for (const buffer of kept.values()) await buffer.dispose();
     }
   }
 
@@ -77,7 +76,7 @@ export class DeviceMemory implements StateMemory {
   }
 
   async close(): Promise<void> {
-    for (const buffer of this.buffers.values()) buffer.dispose();
+    for (const buffer of this.buffers.values()) await buffer.dispose();
     this.buffers.clear();
     this.waiting.clear();
     for (const session of this.updates.values()) await session.close();
@@ -91,23 +90,24 @@ export class DeviceMemory implements StateMemory {
     const keys = [...shapes.keys()];
     await this.withCopies(shapes, keys, async (session) => {
       const { kept } = await session.runKeeping(this.waiting, new Map());
-      for (const key of keys) this.replace(key, kept.get(stepOutputs.next(key))!);
+      for (const key of keys) await this.replace(key, kept.get(stepOutputs.next(key))!);
     });
     this.waiting.clear();
   }
 
   /** Copies buffers to the host, by a graph: Node's binding cannot read them (`getData` ends the process). */
-  private async download(buffers: ReadonlyMap<string, Tensor>): Promise<Map<string, FloatTensor>> {
+  private async download(buffers: ReadonlyMap<string, DeviceBuffer>): Promise<Map<string, FloatTensor>> {
     if (buffers.size === 0) return new Map();
-    const shapes = new Map([...buffers].map(([key, { dims }]) => [key, dims]));
+    const shapes = new Map([...buffers].map(([key, { tensor }]) => [key, tensor.dims]));
     const fetches = new Map([...buffers.keys()].map((key) => [stepOutputs.next(key), undefined]));
     const copies = await this.withCopies(shapes, [], (session) => session.run(buffers, fetches));
     return new Map([...buffers.keys()].map((key) => [key, copies.get(stepOutputs.next(key))!]));
   }
 
-  private replace(key: string, next: Tensor): void {
-    this.buffers.get(key)?.dispose();
+  private async replace(key: string, next: DeviceBuffer): Promise<void> {
+    const previous = this.buffers.get(key);
     this.buffers.set(key, next);
+    await previous?.dispose();
   }
 
   /** Runs something with a graph that copies tensors, which is only needed now and then. */

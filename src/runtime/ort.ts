@@ -26,8 +26,29 @@ export interface SessionSettings {
   readonly profilePrefix?: string;
 }
 
+/** An output that stayed in the device's memory. Whoever has it disposes of it, once. */
+export class DeviceBuffer {
+  private disposed = false;
+
+  constructor(
+    readonly tensor: Tensor,
+    private readonly onDispose: () => Promise<void>,
+  ) {}
+
+  async dispose(): Promise<void> {
+    if (this.disposed) throw new TypeError("A device buffer was disposed of twice.");
+    this.disposed = true;
+    this.tensor.dispose();
+    await this.onDispose();
+  }
+}
+
 /** A compiled graph in ONNX Runtime. Output names are those of the graph. */
 export class GraphSession {
+  /** Buffers that the session made and that are not disposed of yet. */
+  private buffers = 0;
+  private closed = false;
+
   private constructor(
     private readonly ort: OrtModule,
     readonly graph: CompiledGraph,
@@ -71,25 +92,25 @@ export class GraphSession {
    * made.
    */
   async run(
-    feeds: ReadonlyMap<string, FloatTensor | Tensor>,
+    feeds: ReadonlyMap<string, FloatTensor | DeviceBuffer>,
     fetches: ReadonlyMap<string, Float32Array | undefined>,
   ): Promise<Map<string, FloatTensor>> {
     return (await this.runKeeping(feeds, fetches)).outputs;
   }
 
   /**
-   * Likewise, and also returns all outputs that stay in the device's memory, which the caller disposes of. A session that
-   * has such is asked for the same others in every run: onnxruntime-node refuses fewer than in the last.
+   * Likewise, and also returns all outputs that stay in the device's memory. A session that has such is asked for the same
+   * others in every run: onnxruntime-node refuses fewer than in the last.
    */
   async runKeeping(
-    feeds: ReadonlyMap<string, FloatTensor | Tensor>,
+    feeds: ReadonlyMap<string, FloatTensor | DeviceBuffer>,
     fetches: ReadonlyMap<string, Float32Array | undefined>,
-  ): Promise<{ outputs: Map<string, FloatTensor>; kept: Map<string, Tensor> }> {
+  ): Promise<{ outputs: Map<string, FloatTensor>; kept: Map<string, DeviceBuffer> }> {
     const inputs: Record<string, Tensor> = {};
     for (const [name, shape] of this.graph.inputs) {
       const feed = feeds.get(name);
       if (!feed) throw new TypeError(`Input ${name} was not fed.`);
-      inputs[name] = "shape" in feed ? this.tensor({ data: feed.data, shape }) : feed;
+      inputs[name] = feed instanceof DeviceBuffer ? feed.tensor : this.tensor({ data: feed.data, shape });
     }
     const wanted: Record<string, Tensor | null> = {};
     for (const [name, target] of fetches) {
@@ -102,14 +123,26 @@ export class GraphSession {
       const data = target ?? (results[onnxOutput(name)]!.data as Float32Array);
       return [name, { shape: this.graph.outputs.get(name)!, data }] as const;
     });
-    const kept = [...this.kept].map((name) => [name, results[onnxOutput(name)]!] as const);
+    const kept = [...this.kept].map((name) => [name, this.buffer(results[onnxOutput(name)]!)] as const);
     return { outputs: new Map(outputs), kept: new Map(kept) };
   }
 
-  /** Frees the session; with a profile, ends it. */
+  private buffer(tensor: Tensor): DeviceBuffer {
+    this.buffers++;
+    return new DeviceBuffer(tensor, async () => {
+      this.buffers--;
+      if (this.closed && this.buffers === 0) await this.session.release();
+    });
+  }
+
+  /**
+   * Frees the session; with a profile, ends it. ONNX Runtime frees a buffer through the session that made it, so that its
+   * memory goes with the last of its buffers.
+   */
   async close(): Promise<void> {
     this.session.endProfiling();
-    await this.session.release();
+    this.closed = true;
+    if (this.buffers === 0) await this.session.release();
   }
 }
 
