@@ -1,9 +1,11 @@
 // node bench/compare.mjs --model cycle_gan|pix2pix [--size 256] [--batch 1] [--steps 3] [--rounds 2] [--threads 2]
 // Times whole training steps and single translations of pixcycle and of PyTorch (bench/pytorch/bench.py) in turn, in one
-// run on one machine, and prints medians and their ratio. Needs `npm run build`, and python3-torch.
+// run on one machine, and what a large float32 product reaches there (bench/gemm.mjs). Prints medians, the ratio of each pair,
+// and the share of that limit. Needs `npm run build`, and python3-torch.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { median } from "../dist/data/median.js";
 
 const number = (value) => ({ type: "string", default: String(value) });
 const { values } = parseArgs({
@@ -22,14 +24,10 @@ const shared = ["model", "size", "batch", "steps", "threads"].flatMap((name) => 
 const contestants = {
   pixcycle: [process.execPath, [path("../bin/pixcycle.js"), "bench", ...shared, "--json"]],
   PyTorch: [values.python, [path("pytorch/bench.py"), ...shared]],
+  limit: [process.execPath, [path("gemm.mjs"), "--threads", values.threads]],
 };
 
-const median = (numbers) => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
-};
-
-const results = { pixcycle: [], PyTorch: [] };
+const results = { pixcycle: [], PyTorch: [], limit: [] };
 for (let round = 0; round < Number(values.rounds); round++) {
   for (const [name, [command, args]] of Object.entries(contestants)) {
     const output = execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
@@ -39,15 +37,26 @@ for (let round = 0; round < Number(values.rounds); round++) {
 console.log(
   `${values.model}, ${values.size}×${values.size}, batch ${values.batch}, ${values.threads} threads, ${values.rounds} rounds of ${values.steps} steps`,
 );
-console.log("                 pixcycle   PyTorch   ratio (pixcycle / PyTorch)");
-for (const [figure, title] of [
-  ["secondsPerStep", "step, s"],
-  ["secondsPerImage", "translation, s"],
-  ["peakMiB", "peak MiB"],
-]) {
-  const [ours, theirs] = Object.values(results).map((runs) => median(runs.map((run) => run[figure])));
-  const digits = figure === "peakMiB" ? 0 : 3;
+const figureOf = (name, figure) => median(results[name].map((run) => run[figure]));
+const row = (title, ours, theirs, digits, ratio = "") =>
   console.log(
-    `${title.padEnd(15)} ${ours.toFixed(digits).padStart(9)} ${theirs.toFixed(digits).padStart(9)} ${(ours / theirs).toFixed(2).padStart(7)}`,
+    `${title.padEnd(20)} ${ours.toFixed(digits).padStart(9)} ${theirs.toFixed(digits).padStart(9)} ${ratio.padStart(9)}`,
   );
+console.log(
+  `${"".padEnd(20)} ${"pixcycle".padStart(9)} ${"PyTorch".padStart(9)} ${"PyTorch / pixcycle".padStart(20)}`,
+);
+for (const [figure, title, digits] of [
+  ["secondsPerStep", "step, s", 3],
+  ["secondsToFirstStep", "to first step, s", 1],
+  ["secondsPerImage", "translation, s", 3],
+  ["peakMiB", "peak, training, MiB", 0],
+]) {
+  const [ours, theirs] = [figureOf("pixcycle", figure), figureOf("PyTorch", figure)];
+  row(title, ours, theirs, digits, (theirs / ours).toFixed(2));
 }
+// The operations of the plain formulas, for both: a form that needs fewer, such as Winograd's, may pass the limit.
+const work = figureOf("pixcycle", "gigaflopPerStep");
+const speeds = ["pixcycle", "PyTorch"].map((name) => work / figureOf(name, "secondsPerStep"));
+const limit = figureOf("limit", "gigaflopsPerSecond");
+row("step, GFLOP/s", ...speeds, 0);
+row(`% of ${limit.toFixed(0)} GFLOP/s`, ...speeds.map((speed) => (100 * speed) / limit), 0);

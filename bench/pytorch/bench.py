@@ -1,11 +1,13 @@
 """Times the reference training step: `python3 bench.py --model cycle_gan --size 256 --batch 1 --steps 3`.
 
-Prints {"secondsPerStep", "secondsPerImage", "peakMiB"} as its last line: the medians of whole training steps and of
-the generator's inference (batch 1, no gradients), both after a warm-up, and the peak memory of the whole process.
+Prints {"secondsPerStep", "secondsToFirstStep", "secondsPerImage", "peakMiB"} as its last line: the medians of whole
+training steps and of the generator's inference (batch 1, no gradients), both after a warm-up, the time from the start of
+the process to the end of the first step, and the process' peak memory in training.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import resource
 import statistics
@@ -18,9 +20,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/fixtu
 from reference import make_model  # noqa: E402 (found through the line above)
 
 
-def median_seconds(action, count):
+def process_seconds():
+    """Seconds since this process was started (Linux)."""
+    fields = pathlib.Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def median_seconds(action, count, after_first=lambda: None):
     """Median of `count` runs, after one that does not count."""
     action()
+    after_first()
     seconds = []
     for _ in range(count):
         start = time.perf_counter()
@@ -58,13 +67,16 @@ def main():
         return torch.rand(shape).mul(2).sub(1).contiguous(memory_format=layout)
 
     real_A, real_B, single = images(arguments.batch), images(arguments.batch), images(1)
-    seconds_per_step = median_seconds(lambda: model.step(real_A, real_B), arguments.steps)
+    first = []
+    seconds_per_step = median_seconds(
+        lambda: model.step(real_A, real_B), arguments.steps, lambda: first.append(process_seconds())
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     generator = next(iter(model.networks.values()))
     with torch.no_grad():
         seconds_per_image = median_seconds(lambda: generator(single), max(arguments.steps, 5))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"secondsPerStep": round(seconds_per_step, 4), "secondsPerImage": round(seconds_per_image, 4),
-                      "peakMiB": round(peak)}))
+    print(json.dumps({"secondsPerStep": round(seconds_per_step, 4), "secondsToFirstStep": round(first[0], 3),
+                      "secondsPerImage": round(seconds_per_image, 4), "peakMiB": round(peak)}))
 
 
 if __name__ == "__main__":

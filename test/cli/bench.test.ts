@@ -24,9 +24,16 @@ describe("pixcycle bench", () => {
       const run = await runCli(["bench", "--model", model, ...small, "--json"]);
       expect(run.status).toBe(0);
       const result = JSON.parse(run.stdout.trim().split("\n").at(-1)!) as Record<string, number>;
-      expect(Object.keys(result)).toEqual(["secondsPerStep", "secondsPerImage", "peakMiB"]);
+      expect(Object.keys(result)).toEqual([
+        "secondsPerStep",
+        "secondsToFirstStep",
+        "gigaflopPerStep",
+        "secondsPerImage",
+        "peakMiB",
+      ]);
       for (const value of Object.values(result)) expect(value).toBeGreaterThan(0);
       expect(result.peakMiB).toBeGreaterThan(50);
+      expect(result.secondsToFirstStep).toBeGreaterThan(result.secondsPerStep!);
     },
   );
 

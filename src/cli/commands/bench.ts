@@ -1,6 +1,7 @@
 import { median } from "../../data/median.js";
 import { noiseImages } from "../../data/noise.js";
-import { createModel } from "../../models/model.js";
+import { floatingPointOperations } from "../../graph/flops.js";
+import { createModel, stepProgram } from "../../models/model.js";
 import { networkWeights } from "../../networks/state-dict.js";
 import { networkOptions, type Options } from "../../options/schema.js";
 import { createGenerator, createRunner } from "../../runtime/node/create.js";
@@ -40,31 +41,44 @@ export const command: Command = {
     const size = wholeNumber(call, "size", 256);
     const batch = wholeNumber(call, "batch", 1);
     const steps = wholeNumber(call, "steps", DEFAULT_STEPS);
-    const run = (profilePrefix?: string): Promise<number[]> =>
+    const run = (profilePrefix?: string): Promise<StepTimes> =>
       timeSteps(options, { batch, size, steps, ...(profilePrefix && { profilePrefix }) }, (line) =>
         output.note(line),
       );
-    const { result: stepSeconds, profile } = isOn(call, "profile")
+    const { result: times, profile } = isOn(call, "profile")
       ? await profiled(run)
       : { result: await run(), profile: undefined };
-    const imageSeconds = await timeTranslations(options, size, steps);
+    // Of training alone: what follows copies the weights.
+    const peakMiB = process.resourceUsage().maxRSS / 1024;
     const result = {
-      secondsPerStep: median(stepSeconds),
-      secondsPerImage: median(imageSeconds),
-      peakMiB: process.resourceUsage().maxRSS / 1024,
+      secondsPerStep: median(times.steps),
+      secondsToFirstStep: times.toFirst,
+      gigaflopPerStep: stepOperations(options, batch, size) / 1e9,
+      secondsPerImage: median(await timeTranslations(options, size, steps)),
+      peakMiB,
       ...(profile && { profile }),
     };
     if (output.json) output.result(JSON.stringify(result));
     else {
       output.result(`${options.model} ${options.netG}, ngf ${options.ngf}, ${size}×${size}, batch ${batch}`);
+      const speed = result.gigaflopPerStep / result.secondsPerStep;
       output.result(`training step   ${result.secondsPerStep.toFixed(3)} s (median of ${steps})`);
+      output.result(`                ${speed.toFixed(0)} GFLOP/s of convolutions and products`);
+      output.result(`first step      ${result.secondsToFirstStep.toFixed(1)} s after the command`);
       output.result(`translation     ${result.secondsPerImage.toFixed(3)} s per image`);
-      output.result(`peak memory     ${Math.round(result.peakMiB)} MiB`);
+      output.result(`peak memory     ${Math.round(result.peakMiB)} MiB, of training`);
       if (profile) for (const line of profileLines(profile)) output.result(line);
     }
     return undefined;
   },
 };
+
+/** Floating-point operations of one training step. */
+function stepOperations(options: Options, batch: number, size: number): number {
+  const program = stepProgram(createModel(options), options, { batch, height: size, width: size });
+  const outputs = program.optimizers.flatMap(({ gradients }) => [...gradients.values()]);
+  return floatingPointOperations([...outputs, ...program.losses.values()]);
+}
 
 async function timed(
   count: number,
@@ -89,11 +103,18 @@ interface StepTiming {
   readonly profilePrefix?: string;
 }
 
+interface StepTimes {
+  /** Seconds of every step but the first. */
+  readonly steps: readonly number[];
+  /** Seconds from the start of the process to the end of the first step. */
+  readonly toFirst: number;
+}
+
 async function timeSteps(
   options: Options,
   { batch, size, steps, profilePrefix }: StepTiming,
   note: (line: string) => void,
-): Promise<number[]> {
+): Promise<StepTimes> {
   const { input_nc, output_nc, lr } = options;
   const real_A = noiseImages([batch, input_nc, size, size], "bench/A");
   const real_B = noiseImages([batch, output_nc, size, size], "bench/B");
@@ -103,11 +124,16 @@ async function timeSteps(
     ...(profilePrefix !== undefined && { profilePrefix }),
   });
   try {
-    return await timed(
+    let toFirst: number | undefined;
+    const seconds = await timed(
       steps,
       () => runner.step({ real_A, real_B }, { learningRate: lr }),
-      (seconds) => note(`step: ${seconds.toFixed(3)} s`),
+      (took) => {
+        toFirst ??= performance.now() / 1000;
+        note(`step: ${took.toFixed(3)} s`);
+      },
     );
+    return { steps: seconds, toFirst: toFirst! };
   } finally {
     await runner.close();
   }
