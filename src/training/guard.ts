@@ -41,7 +41,8 @@ export async function lastGoodState(folder: string, step: number): Promise<GoodS
   return undefined;
 }
 
-function isSound(state: TensorMap): boolean {
+/** Whether all numbers of a state are finite. */
+export function isSound(state: TensorMap): boolean {
   return [...state.values()].every(
     ({ dtype, data }) => dtype !== "F32" || (data as Float32Array).every(Number.isFinite),
   );

@@ -4,10 +4,11 @@ import type { Options } from "../options/schema.js";
 import type { Batch, ModelRunner } from "../runtime/runner.js";
 import { pruneCheckpoints, saveCheckpoint } from "./checkpoint.js";
 import { Diagnosis } from "./diagnosis.js";
-import { badLoss, lastGoodState, RECOVERY_RATE } from "./guard.js";
+import { badLoss, isSound, lastGoodState, RECOVERY_RATE } from "./guard.js";
 import type { TrainHooks } from "./hooks.js";
 import {
   addValidation,
+  continuePosition,
   isFinished,
   lastEpoch,
   stepsLeft,
@@ -111,7 +112,7 @@ class Trainer {
           }
         : { lastEpoch: Number.POSITIVE_INFINITY, totalSteps: Number.POSITIVE_INFINITY, deadline }),
     });
-    while (!this.isOver()) await this.trainEpoch();
+    await this.trainToTheEnd();
     const finished = this.isFinished();
     if (stopsEarly(this.position, options)) {
       const { best, bestStep, worse } = this.position.validation!;
@@ -119,8 +120,17 @@ class Trainer {
         `stopped early: ${worse} validations were no better than ${best.toPrecision(3)} of step ${bestStep} (--epoch best)`,
       );
     }
-    if (this.savedStep < this.position.step) await this.save(finished);
     return { position: this.position, finished, checkpoint: this.checkpoint, losses: this.losses };
+  }
+
+  /** Trains and saves; where the last step spoilt the weights, goes back as after a bad loss. */
+  private async trainToTheEnd(): Promise<void> {
+    for (;;) {
+      while (!this.isOver()) await this.trainEpoch();
+      const { step } = this.position;
+      if (this.savedStep >= step || (await this.save(this.isFinished()))) return;
+      await this.goBack(`The weights are not numbers after step ${step}.`, step + 1);
+    }
   }
 
   private isOver(): boolean {
@@ -244,23 +254,35 @@ class Trainer {
   private async goBack(problem: string, failedStep: number): Promise<void> {
     const { runner, folder } = this.parts;
     const good = await lastGoodState(folder.checkpoints, this.position.step);
+    if (good !== undefined) await writeLatest(folder, good.path);
     if (good === undefined || this.position.recovery !== undefined) {
       const again = this.position.recovery === undefined ? "" : "Half the rate did not help. ";
-      const state =
-        good && `Step ${good.position.step} is good: continue with --continue_train and a lower --lr.`;
-      throw new PixcycleError("E_DIVERGED", problem, {
-        hint: `${again}${state ?? "Try a lower --lr: no checkpoint has been written yet."}`,
-      });
+      const hint = again + (await this.adviceAfter(failedStep, good?.position.step));
+      throw new PixcycleError("E_DIVERGED", problem, { hint });
     }
     await runner.loadState(good.state);
     const fromStep = good.position.step;
-    this.position = { ...good.position, recovery: { failedStep, fromStep, rateFactor: RECOVERY_RATE } };
+    // The checkpoint may be of an earlier call with another rate, or other data.
+    const position = continuePosition(good.position, this.parts.options, this.position.batchesPerEpoch);
+    this.position = { ...position, recovery: { failedStep, fromStep, rateFactor: RECOVERY_RATE } };
     this.savedStep = fromStep;
     this.checkpoint = good.path;
-    await writeLatest(folder, good.path);
     await this.log.close();
     this.log = await RunLog.open(folder, fromStep);
     await this.tell([`${problem} Back to the checkpoint of step ${fromStep}, and on at half the rate.`]);
+  }
+
+  /** What to do after a step failed for good, with the step of the newest checkpoint, if there is one. */
+  private async adviceAfter(failedStep: number, good: number | undefined): Promise<string> {
+    if (good === undefined) return "Begin again with a lower --lr: there is no good checkpoint.";
+    const lower = "continue with --continue_train and a lower --lr";
+    // Right before the failed step, or after a recovery, weights may be finite and yet too large to go on with.
+    const recoveredFrom = this.position.recovery?.fromStep ?? good;
+    if (good + 1 < failedStep && good <= recoveredFrom) return `Step ${good} is good: ${lower}.`;
+    const before = recoveredFrom < good ? recoveredFrom : good - 1;
+    const older = await lastGoodState(this.parts.folder.checkpoints, before);
+    const other = older === undefined ? "begin again" : `add --epoch step-${older.position.step}`;
+    return `Step ${good} may be good: ${lower}; if that fails, ${other}.`;
   }
 
   private async tell(lines: readonly string[]): Promise<void> {
@@ -271,11 +293,13 @@ class Trainer {
     }
   }
 
-  private async save(kept: boolean): Promise<void> {
+  /** @returns false where the weights are spoilt: nothing is written, and the next loss will tell */
+  private async save(kept: boolean): Promise<boolean> {
     const { options, runner, folder, hooks } = this.parts;
     const { position } = this;
     try {
       const state = await runner.saveState();
+      if (!isSound(state)) return false;
       const path = await saveCheckpoint(folder.checkpoints, state, { kept, position, options });
       await writeLatest(folder, path);
       this.checkpoint = path;
@@ -284,6 +308,7 @@ class Trainer {
       if (best !== undefined) await writeBest(folder, best);
       await pruneCheckpoints(path, best);
       hooks?.onCheckpoint?.({ step: position.step, epoch: position.epoch, path, kept });
+      return true;
     } catch (error) {
       if (!(error instanceof PixcycleError) || error.code !== "E_FILE_WRITE") throw error;
       const hint = [error.hint, this.lastGood()].join(" ");

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { loadCheckpoint } from "../../src/training/checkpoint.js";
+import { loadCheckpoint, saveCheckpoint } from "../../src/training/checkpoint.js";
 import { resolveTraining, runSession } from "../../src/training/session.js";
 import { type FakeRunner, fakeOptions, fakeServices } from "./fake-runner.js";
 
@@ -23,15 +23,25 @@ interface Arrangement {
   readonly distances?: number[];
   readonly stopAfter?: number;
   readonly resume?: boolean;
+  /** Where the lines that the training says go. */
+  readonly notices?: string[];
+  readonly onCheckpoint?: (event: { step: number }) => void;
 }
 
-async function train({ given = {}, prepare, distances, stopAfter, resume = false }: Arrangement) {
+async function train({
+  given = {},
+  prepare,
+  distances,
+  stopAfter,
+  resume = false,
+  notices = [],
+  onCheckpoint,
+}: Arrangement) {
   const services = fakeServices(BATCHES, prepare);
   if (distances !== undefined) {
     services.openValidation = async () => async () => distances.shift() ?? 9;
   }
   const abort = new AbortController();
-  const notices: string[] = [];
   const rates: number[] = [];
   const resolved = resume
     ? await resolveTraining({ flags: { name: "toy", runs_dir: folder, continue_train: true, ...given } })
@@ -40,6 +50,7 @@ async function train({ given = {}, prepare, distances, stopAfter, resume = false
     signal: abort.signal,
     hooks: {
       onNotice: (line) => notices.push(line),
+      ...(onCheckpoint && { onCheckpoint }),
       onStep: ({ step, learningRate }) => {
         rates.push(learningRate);
         if (step === stopAfter) abort.abort();
@@ -111,11 +122,50 @@ describe("a loss that is not a number", () => {
   it("ends the training where there is no checkpoint yet", async () => {
     await expect(train({ prepare: failOnce(2) })).rejects.toMatchObject({
       code: "E_DIVERGED",
-      hint: "Try a lower --lr: no checkpoint has been written yet.",
+      hint: "Begin again with a lower --lr: there is no good checkpoint.",
     });
   });
 
-  it("goes past a checkpoint whose weights are spoilt already, and removes it", async () => {
+  it("right after a checkpoint, twice, leaves it in doubt", async () => {
+    const failing = (from: number) => ({
+      prepare: (runner: FakeRunner) => {
+        runner.lossAt = (step, loss) => (step >= from ? Number.NaN : loss);
+      },
+    });
+    await expect(train(failing(7))).rejects.toMatchObject({
+      code: "E_DIVERGED",
+      hint:
+        "Half the rate did not help. Step 6 may be good: continue with --continue_train and a lower --lr; " +
+        "if that fails, add --epoch step-3.",
+    });
+    expect(await read("latest")).toBe("step-00000006\n");
+    await rm(join(folder, "toy"), { recursive: true });
+    await expect(train(failing(4))).rejects.toMatchObject({
+      hint: expect.stringMatching(/^Half .* Step 3 may be good: .*; if that fails, begin again\.$/),
+    });
+  });
+
+  it("goes past a checkpoint on the disk whose weights are spoilt, and removes it", async () => {
+    await train({ given: { save_latest_freq: 3, max_steps: 6 } });
+    const path = join(folder, "toy/checkpoints/step-00000006");
+    const { state, record } = await loadCheckpoint(path);
+    (state.get("net_G/model.weight")!.data as Float32Array)[1] = Number.NaN;
+    await rm(path, { recursive: true });
+    await saveCheckpoint(join(folder, "toy/checkpoints"), state, record);
+    const prepare = (runner: FakeRunner) => {
+      runner.lossAt = () => Number.NaN;
+    };
+    const notices: string[] = [];
+    const continued = train({ resume: true, prepare, given: { max_steps: 9 }, notices });
+    await expect(continued).rejects.toMatchObject({ code: "E_DIVERGED" });
+    expect(notices.at(-1)).toBe(
+      "The loss G_L1 became NaN at step 7. Back to the checkpoint of step 3, and on at half the rate.",
+    );
+    expect(await checkpoints()).toEqual(["step-00000003"]);
+    expect(await read("latest")).toBe("step-00000003\n");
+  });
+
+  it("is not followed by a checkpoint of spoilt weights", async () => {
     const prepare = (runner: FakeRunner) => {
       failOnce(7)(runner);
       const save = runner.saveState.bind(runner);
@@ -128,9 +178,11 @@ describe("a loss that is not a number", () => {
         return state;
       };
     };
-    const { notices } = await train({ prepare, given: { save_latest_freq: 3, max_steps: 7 } });
+    const saved: number[] = [];
+    const onCheckpoint = ({ step }: { step: number }) => saved.push(step);
+    const { notices } = await train({ prepare, given: { max_steps: 7 }, onCheckpoint });
     expect(notices.at(-1)).toContain("Back to the checkpoint of step 3,");
-    expect(await checkpoints()).toContain("step-00000007");
+    expect(saved).toEqual([3, 6, 7]);
   });
 });
 
