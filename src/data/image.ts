@@ -58,9 +58,9 @@ function unreadable(name: string, cause: unknown): PixcycleError {
       cause,
     });
   }
-  const firstLine = reason.split("\n")[0]!.trim();
-  return new PixcycleError("E_IMAGE_READ", `${name} cannot be decoded: ${firstLine}.`, {
-    hint: "The file is cut short or damaged: replace or remove it.",
+  // The decoder's own words are in the cause: they vary when several files are read at once.
+  return new PixcycleError("E_IMAGE_READ", `${name} is cut short or damaged.`, {
+    hint: "Replace or remove it.",
     cause,
   });
 }

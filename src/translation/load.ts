@@ -70,6 +70,7 @@ export async function loadTranslator(
   const { architecture, network, weights } = inferGenerator(found.weights, found.path, found.trained);
   const { evaluate = false, seed = 0, threads = 0, device = "auto" } = options;
   await requireDevice(device);
+  checkDropout(found.path, architecture, options);
   const trainedWithDropout =
     options.no_dropout === undefined
       ? (architecture.dropout ?? (found.trained ? !found.trained.no_dropout : architecture.norm === "batch"))
@@ -95,6 +96,18 @@ export async function loadTranslator(
     outputName: backwards ? "fake_A" : "fake_B",
   } as const;
   return new Translator(info, network, runner);
+}
+
+/** A ResNet's layers are numbered with its dropout: its weights run with what they were trained with, or with `evaluate`. */
+function checkDropout(
+  path: string,
+  { dropout }: Pick<GeneratorArchitecture, "dropout">,
+  { no_dropout }: TranslatorOptions,
+): void {
+  if (dropout === undefined || no_dropout === undefined || dropout === !no_dropout) return;
+  throw new PixcycleError("E_OPTION_CONFLICT", `${path} was trained with${dropout ? "" : "out"} dropout.`, {
+    hint: dropout ? "Use --eval to turn it off." : "Leave --dropout out.",
+  });
 }
 
 /**

@@ -40,6 +40,15 @@ describe("a run", () => {
     expect((await info(join(runs_dir, "horses"))).dropout).toBe(false);
   });
 
+  it("does not run a ResNet without the dropout that its layers are numbered with", async () => {
+    const path = await writeWeights(join(folder, "dropout.safetensors"), randomGenerator({ no_dropout: false }));
+    expect((await info(path, { evaluate: true })).dropout).toBe(false);
+    const error = await failure(loadTranslator(path, { no_dropout: true }));
+    expect(error.toLine()).toBe(
+      `E_OPTION_CONFLICT: ${path} was trained with dropout. Use --eval to turn it off.`,
+    );
+  });
+
   it.each([
     ["horses", undefined, "net_G_A", "real_A", "fake_B"],
     ["horses", "AtoB", "net_G_A", "real_A", "fake_B"],
