@@ -104,8 +104,7 @@ def run_both(folder, preset, drawn, start, steps):
 
 def compare(start, ours, theirs):
     """The largest differences of a loss, and of the change of a network's weights or its running statistics."""
-    losses = max(abs(a[name] - b[name]) / max(1, abs(b[name])) for a, b in zip(ours[0], theirs[0])
-                 for name in b if not name.startswith("gp"))
+    losses = max(abs(a[name] - b[name]) / max(1, abs(b[name])) for a, b in zip(ours[0], theirs[0]) for name in b)
     first, changes = start.flat(), []
     for network in start.weights:
         names = [name for name in theirs[1] if name.startswith(f"{network}/") and name not in start.zero_gradient]
