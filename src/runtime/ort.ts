@@ -88,8 +88,8 @@ export class GraphSession {
   }
 
   /**
-   * Runs the graph. `fetches` names the wanted outputs; an array given for one receives the result, otherwise a new one is
-   * made.
+   * Runs the graph. `fetches` names the wanted outputs; an array given for one is used for the result where it can be,
+   * otherwise a new one is made.
    */
   async run(
     feeds: ReadonlyMap<string, FloatTensor | DeviceBuffer>,
@@ -112,15 +112,17 @@ export class GraphSession {
       if (!feed) throw new TypeError(`Input ${name} was not fed.`);
       inputs[name] = feed instanceof DeviceBuffer ? feed.tensor : this.tensor({ data: feed.data, shape });
     }
+    // With outputs on the device, onnxruntime-node leaves given arrays as they are.
+    const reuses = this.kept.size === 0;
     const wanted: Record<string, Tensor | null> = {};
     for (const [name, target] of fetches) {
       const shape = this.graph.outputs.get(name)!;
-      wanted[onnxOutput(name)] = target ? this.tensor({ data: target, shape }) : null;
+      wanted[onnxOutput(name)] = target && reuses ? this.tensor({ data: target, shape }) : null;
     }
     for (const name of this.kept) wanted[onnxOutput(name)] = null;
     const results = await this.session.run(inputs, wanted);
     const outputs = [...fetches].map(([name, target]) => {
-      const data = target ?? (results[onnxOutput(name)]!.data as Float32Array);
+      const data = (reuses && target) || (results[onnxOutput(name)]!.data as Float32Array);
       return [name, { shape: this.graph.outputs.get(name)!, data }] as const;
     });
     const kept = [...this.kept].map((name) => [name, this.buffer(results[onnxOutput(name)]!)] as const);

@@ -140,7 +140,7 @@ async function timeSteps(
 }
 
 /** The entries that take most of the time, as a table. */
-function profileLines({ kinds, scopes }: Profile): string[] {
+function profileLines({ providers, kinds, scopes }: Profile): string[] {
   const table = (title: string, entries: readonly ProfileEntry[]): string[] => {
     const total = entries.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
     const rows = entries.slice(0, PROFILE_ROWS).map(({ name, milliseconds, nodes }) => {
@@ -149,7 +149,7 @@ function profileLines({ kinds, scopes }: Profile): string[] {
     });
     return ["", `${title}: time, share, nodes`, ...rows];
   };
-  return [...table("by operator", kinds), ...table("by scope", scopes)];
+  return [...table("by provider", providers), ...table("by operator", kinds), ...table("by scope", scopes)];
 }
 
 /** Translates single images with fresh weights: the same work as with trained ones. */

@@ -35,7 +35,9 @@ export const command: Command = {
     report(await checkRuntime());
     report(await checkImages());
     report(await checkWriting(runs_dir));
-    for (const check of await checkProviders()) report(check);
+    const providers = await checkProviders();
+    for (const check of providers) report(check);
+    if (providers.some(({ name, ok }) => name === "on webgpu" && ok)) report(await checkPlacement());
     report(await checkTraining());
     if (output.json) output.result(JSON.stringify({ checks }));
     return checks.every(({ ok }) => ok !== false) ? 0 : 1;
@@ -134,6 +136,22 @@ function probeProvider(name: string): Promise<string | undefined> {
       resolve(plain === "" ? `does not load (${error.signal ?? `exit ${error.code}`})` : plain);
     });
   });
+}
+
+/** Trains the same on WebGPU, and tells which provider each operator of the step is on. */
+async function checkPlacement(): Promise<Check> {
+  const name = "webgpu step";
+  try {
+    const { profiled } = await import("../../runtime/node/profile.js");
+    const { selfTest } = await import("../../training/self-test.js");
+    const { result, profile } = await profiled((profilePrefix) =>
+      selfTest({ threads: 0, device: "webgpu", profilePrefix }),
+    );
+    const places = profile.providers.map((place) => `${place.nodes} operators on ${place.name}`);
+    return { name, ok: true, detail: `${result}; ${places.join(", ")}` };
+  } catch (error) {
+    return { name, ok: undefined, detail: firstLine(error) };
+  }
 }
 
 /** Trains a very small pix2pix for two steps. */

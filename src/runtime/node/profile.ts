@@ -11,6 +11,8 @@ export interface ProfileEntry {
 
 /** Where the time of a graph goes; each node counts with its fastest run. */
 export interface Profile {
+  /** By the execution provider that the nodes are placed on. */
+  readonly providers: readonly ProfileEntry[];
   /** By the ONNX operator. */
   readonly kinds: readonly ProfileEntry[];
   /** By the first two parts of the scope, such as `net_G/down3`, and whether they are part of a gradient. */
@@ -22,7 +24,7 @@ interface TraceEvent {
   readonly name: string;
   /** Microseconds. */
   readonly dur: number;
-  readonly args: { readonly op_name?: string };
+  readonly args: { readonly op_name?: string; readonly provider?: string };
 }
 
 const KERNEL = "_kernel_time";
@@ -52,6 +54,7 @@ export function summarise(events: readonly TraceEvent[]): Profile {
   }
   const nodes = [...fastest.values()];
   return {
+    providers: sums(nodes, ({ args }) => args.provider ?? "?"),
     kinds: sums(nodes, ({ args }) => args.op_name ?? "?"),
     scopes: sums(nodes, ({ name }) => scopeOf(name)),
   };
