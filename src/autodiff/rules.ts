@@ -87,9 +87,9 @@ export const GRADIENT_RULES: { readonly [K in OpName]: GradientRule<K> | "none" 
   sigmoid: rule(({ outputs: [y] }, dy) => [mul(dy, mul(y!, sub(1, y!)))]),
   softplus: rule(({ inputs: [x] }, dy) => [mul(dy, sigmoid(x!))]),
   // The sign of the output is the sign of the input; keeping the output alone saves memory.
-  relu: rule(({ outputs: [y] }, dy) => [select(greater(y!, 0), dy, 0)]),
+  relu: rule(({ outputs: [y] }, dy) => [mul(dy, select(greater(y!, 0), 1, 0))]),
   leakyRelu: rule(({ attributes: { slope }, outputs: [y] }, dy) => [
-    select(greater(y!, 0), dy, mul(dy, slope)),
+    mul(dy, select(greater(y!, 0), 1, slope)),
   ]),
 
   add: rule(({ inputs: [a, b] }, dy) => [unbroadcast(dy, a!.shape), unbroadcast(dy, b!.shape)]),

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
-import type { Tensor } from "../../src/graph/graph.js";
+import { Graph, type Tensor } from "../../src/graph/graph.js";
 import { interpret } from "../../src/graph/interpreter/interpret.js";
-import { evenPadding, select } from "../../src/graph/language.js";
+import { evenPadding, greater, input, select } from "../../src/graph/language.js";
 import { OPS, type OpName } from "../../src/graph/ops.js";
 import { elements, type Shape } from "../../src/graph/shape.js";
 import { compileToOnnx } from "../../src/onnx/compile.js";
@@ -115,6 +115,22 @@ describe.each(Object.keys(OPS) as OpName[])("%s on ONNX Runtime", (op) => {
 it("normalize over axes of extent 1 keeps the others apart", async () => {
   const use = { attributes: { axes: [0, 2, 3], eps: 1e-5 }, shapes: [[1, 5, 1, 1]] };
   await expectAgreement("normalize", use, 1);
+});
+
+it.each([
+  [1, 0],
+  [1, 0.2],
+  [1, -0.5],
+  [3, 0.2],
+])("a choice between the numbers %d and %d is exact", async (chosen, other) => {
+  const graph = new Graph();
+  const x = input(graph, "x", [5]);
+  const numbers = [-2, -0, 0, 1e-30, 4];
+  const [result] = await runOnnx(
+    [select(greater(x, 0), chosen, other)],
+    new Map([["x", Float64Array.from(numbers)]]),
+  );
+  expect(Array.from(result!)).toEqual(numbers.map((value) => Math.fround(value > 0 ? chosen : other)));
 });
 
 describe("convolutions of all sizes on ONNX Runtime", () => {
