@@ -62,6 +62,8 @@ export {
 } from "./translation/folder.js";
 export { type GeneratorWeights, loadTranslator, type TranslatorOptions } from "./translation/load.js";
 export type { Preparation } from "./translation/prepare.js";
+export { type ExportedSite, type ExportSiteOptions, exportSite } from "./translation/site.js";
+export type { SiteInfo } from "./translation/site-info.js";
 export type { ImageSource } from "./translation/source.js";
 export type { TranslateRequest, Translator, TranslatorInfo } from "./translation/translator.js";
 export { version } from "./version.js";

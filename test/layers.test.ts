@@ -18,6 +18,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["training"],
   ["translation"],
   ["web"],
+  ["site"],
   ["demo"],
   ["cli", "index"],
 ];

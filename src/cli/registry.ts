@@ -32,7 +32,7 @@ export const registry: readonly CommandEntry[] = [
   },
   {
     name: "export",
-    summary: "write a trained network as ONNX or safetensors",
+    summary: "write a trained network as ONNX or safetensors, or a web page for it",
     load: () => import("./commands/export.js"),
   },
   {

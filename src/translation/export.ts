@@ -68,7 +68,12 @@ export async function exportModel(source: string, options: ExportModelOptions = 
     mode: options.evaluate === true ? "eval" : "train",
     dropout: options.dropout === true,
     half: options.half === true,
-    metadata: { source: `${found.name}/${name}`, ...directionOf(found), ...coding },
+    metadata: {
+      source: `${found.name}/${name}`,
+      ...directionOf(found),
+      ...coding,
+      ...(found.trained && { image_size: String(found.trained.crop_size) }),
+    },
   };
   if (options.format === "safetensors") return { ...about, ...asSafetensors(inferred, settings) };
 

@@ -216,4 +216,26 @@ describe("pixcycle import", () => {
     expect(await exists("runs/mixed")).toBe(false);
     expect(await exists("two")).toBe(false);
   });
+
+  it("writes a web page with --web, and refuses flags of the other form", async () => {
+    const { stdout, stderr } = await good("export", "pairs", "--web", "site", "--title", "Pairs & <more>");
+    expect(stdout).toMatch(/^site: a page for net_G, its model of \d\.\d MB; any static host serves it\n$/);
+    expect(stderr).toContain("npx serve site");
+    const site = JSON.parse(await readFile(join(cwd, "site/site.json"), "utf8"));
+    expect(site).toMatchObject({ name: "Pairs & <more>", size: 64, facts: { Direction: "AtoB" } });
+    expect((await readFile(join(cwd, "site/model.onnx"))).length).toBe(site.bytes);
+    expect(JSON.parse(await readFile(join(cwd, "site/site.webmanifest"), "utf8"))).toMatchObject({
+      name: "Pairs & <more>",
+    });
+    const worker = await readFile(join(cwd, "site/sw.js"), "utf8");
+    for (const [, file] of worker.matchAll(/^const SHELL = "(.*)"\.split/gm)) {
+      for (const name of file!.split(" ")) expect(await exists(`site/${name}`)).toBe(true);
+    }
+    expect(await refused("export", "pairs")).toMatch(/^E_USAGE: .*--out FILE or to --web DIR/);
+    expect(await refused("export", "pairs", "--out", "a.onnx", "--web", "b")).toMatch(/^E_USAGE: /);
+    expect(await refused("export", "pairs", "--web", "b", "--dropout")).toMatch(/^E_OPTION_CONFLICT: /);
+    expect(await refused("export", "pairs", "--out", "a.onnx", "--title", "x")).toMatch(
+      /^E_OPTION_CONFLICT: /,
+    );
+  });
 });

@@ -15,4 +15,7 @@ export default function build(): void {
     const { error } = spawnSync(process.execPath, [compiler, "-p", project], { cwd: root });
     if (error !== undefined) throw error;
   }
+  const vite = join(dirname(require.resolve("vite/package.json")), "bin", "vite.js");
+  const { error } = spawnSync(process.execPath, [vite, "build", "--logLevel", "error"], { cwd: root });
+  if (error !== undefined) throw error;
 }

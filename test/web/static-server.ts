@@ -19,6 +19,7 @@ const TYPES: Readonly<Record<string, string>> = {
 export class StaticServer {
   private constructor(
     private readonly server: Server,
+    readonly origin: string,
     /** Paths that were asked for, in order. */
     readonly requests: readonly string[],
   ) {}
@@ -40,11 +41,7 @@ export class StaticServer {
       else response.end(content);
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return new StaticServer(server, requests);
-  }
-
-  get origin(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return new StaticServer(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests);
   }
 
   stop(): Promise<void> {
