@@ -50,7 +50,7 @@ export class Drawing {
   }
 
   /** An empty sheet. */
-  clear(width = this.canvas.width, height = this.canvas.height): void {
+  clear(width: number, height: number): void {
     this.keep();
     this.resize(width, height);
     this.context.fillStyle = css(this.paper);

@@ -37,7 +37,7 @@ const drawing = new Drawing(canvas("drawing"), colours[0]!.color, crisp, () => {
   live.request();
 });
 drawing.color = colours[1]!.color;
-const updateTools = wireTools(drawing);
+const updateTools = wireTools(drawing, sheet);
 
 describeSite();
 showColours(html("palette"), colours, crisp, (color) => {
@@ -118,7 +118,7 @@ function showSpeed(milliseconds: number): void {
     median < 1000 ? `${median.toFixed(0)} ms${rate}` : `${(median / 1000).toFixed(1)} s`;
 }
 
-async function openPicture(source: File | string): Promise<void> {
+async function openPicture(source: File | string, name?: string): Promise<void> {
   clearProblem();
   stopCamera();
   try {
@@ -127,7 +127,8 @@ async function openPicture(source: File | string): Promise<void> {
     const scale = Math.min(1, LARGEST / Math.max(picture.width, picture.height));
     const [width, height] = [Math.round(picture.width * scale), Math.round(picture.height * scale)];
     drawing.show(picture, new DOMRectReadOnly(0, 0, picture.width, picture.height), width, height);
-    if (source instanceof File) say(`${source.name} is translated. You can draw on it.`);
+    const shown = source instanceof File ? source.name : name;
+    if (shown !== undefined) say(`${shown} is translated. You can draw on it.`);
   } catch (cause) {
     complain(new Error("This picture cannot be opened: use a PNG, JPEG or WebP file.", { cause }));
   }
@@ -178,7 +179,7 @@ function describeSite(): void {
       { type: "button", title: name },
       make("img", { src: file, alt: name, loading: "lazy" }),
     );
-    example.addEventListener("click", () => void openPicture(file));
+    example.addEventListener("click", () => void openPicture(file, name));
     html("examples").append(example);
   }
 }

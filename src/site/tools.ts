@@ -3,8 +3,11 @@ import type { Drawing, Tool } from "./drawing.js";
 
 const TOOLS: Readonly<Record<string, Tool>> = { p: "pen", f: "fill", e: "eraser" };
 
-/** The drawing's buttons and keys; the result puts them right after a change. */
-export function wireTools(drawing: Drawing): () => void {
+/**
+ * The drawing's buttons and keys; the result puts them right after a change.
+ * @param sheet sides of an empty sheet
+ */
+export function wireTools(drawing: Drawing, sheet: number): () => void {
   const buttons = [...document.querySelectorAll<HTMLButtonElement>("[data-tool]")];
   const choose = (tool: Tool) => {
     drawing.tool = tool;
@@ -24,7 +27,7 @@ export function wireTools(drawing: Drawing): () => void {
 
   button("undo").addEventListener("click", () => drawing.undo());
   button("redo").addEventListener("click", () => drawing.redo());
-  button("clear").addEventListener("click", () => drawing.clear());
+  button("clear").addEventListener("click", () => drawing.clear(sheet, sheet));
   document.addEventListener("keydown", (event) => {
     const typing = event.target instanceof HTMLInputElement && event.target.type !== "range";
     if (typing || event.altKey) return;

@@ -41,7 +41,10 @@ describe("a run", () => {
   });
 
   it("does not run a ResNet without the dropout that its layers are numbered with", async () => {
-    const path = await writeWeights(join(folder, "dropout.safetensors"), randomGenerator({ no_dropout: false }));
+    const path = await writeWeights(
+      join(folder, "dropout.safetensors"),
+      randomGenerator({ no_dropout: false }),
+    );
     expect((await info(path, { evaluate: true })).dropout).toBe(false);
     const error = await failure(loadTranslator(path, { no_dropout: true }));
     expect(error.toLine()).toBe(
