@@ -1,5 +1,5 @@
 import type { ConvAttributes, Padding2d } from "../graph/ops.js";
-import type { Shape } from "../graph/shape.js";
+import { elements, type Shape } from "../graph/shape.js";
 import type { OnnxEmitter } from "./emitter.js";
 
 /** Lowerings of the three convolutions. Which ONNX operators compute them fastest was measured on ONNX Runtime's CPU provider. */
@@ -162,8 +162,15 @@ function flatImages(e: OnnxEmitter, x: string, { top, left }: Padding2d, g: Geom
   if (g.stride === 1) {
     return [e.reshape(g.batch === 1 ? padded : e.transpose(padded, [1, 0, 2, 3]), flat)];
   }
-  const split = e.reshape(padded, [g.batch, g.channels, g.rows, g.stride, g.pitch, g.stride]);
-  const stacked = e.reshape(e.transpose(split, [3, 5, 1, 0, 2, 4]), [g.stride * g.stride, ...flat]);
+  // Columns first, then whole rows: one transpose of all axes at once takes several times as long (measured).
+  const columns = e.transpose(e.reshape(padded, [elements(flat) * g.stride, g.stride]), [1, 0]);
+  const rows = e.reshape(columns, [g.stride, g.batch, g.channels, g.rows, g.stride, g.pitch]);
+  const stacked = e.reshape(
+    g.batch === 1
+      ? e.transpose(e.reshape(rows, [g.stride * g.channels * g.rows, g.stride, g.pitch]), [1, 0, 2])
+      : e.transpose(rows, [4, 0, 2, 1, 3, 5]),
+    [g.stride * g.stride, ...flat],
+  );
   return Array.from({ length: g.stride * g.stride }, (_, i) =>
     e.reshape(e.slice(stacked, 0, i, i + 1), flat),
   );
