@@ -3,12 +3,16 @@ import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import type { TensorMap } from "../../src/formats/tensor.js";
 import { toFloatTensor } from "../../src/formats/weights.js";
+import { createModel } from "../../src/models/model.js";
+import { deviceOf } from "../../src/runtime/device.js";
 import { Engine } from "../../src/runtime/engine.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
+import { GraphSession, type OrtModule } from "../../src/runtime/ort.js";
+import { compileStep } from "../../src/runtime/programs.js";
 import {
   type Golden,
   goldenBatch,
   goldenMasks,
+  goldenNames,
   initialWeights,
   readGolden,
   relativeError,
@@ -76,6 +80,24 @@ describe.skipIf(!WEBGPU).each(GOLDENS)("%s on WebGPU", (name) => {
     await engine.close();
   });
 });
+
+it.skipIf(!WEBGPU)(
+  "WebGPU takes the steps of all networks and losses: no operator is left to the CPU",
+  async () => {
+    const device = deviceOf("webgpu");
+    for (const name of goldenNames()) {
+      const { options } = readGolden(name);
+      const [height, width] = options.size;
+      const shape = { batch: options.batch, height, width };
+      const { compiled } = compileStep(createModel(options), options, shape, "whole", device);
+      const session = await GraphSession.create(ort as OrtModule, compiled, {
+        threads: 1,
+        device: device.name,
+      });
+      await session.close();
+    }
+  },
+);
 
 /** Counts buffers, and where the tensors of a run are. */
 function watched() {
