@@ -97,6 +97,7 @@ it.skipIf(!WEBGPU)(
       await session.close();
     }
   },
+  300_000,
 );
 
 /** Counts buffers, and where the tensors of a run are. */
