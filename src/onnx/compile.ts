@@ -3,7 +3,7 @@ import { type Tensor, topologicalOrder } from "../graph/graph.js";
 import type { Shape } from "../graph/shape.js";
 import { verify } from "../graph/verify.js";
 import { OnnxEmitter } from "./emitter.js";
-import { lowerNode, type Target } from "./lowerings.js";
+import { type LoweringSettings, lowerNode } from "./lowerings.js";
 import { encodeOnnxModel, type OnnxValue } from "./model.js";
 
 /** An ONNX model made from a graph, and what it takes and gives. */
@@ -15,12 +15,10 @@ export interface CompiledGraph {
   readonly nodeCount: number;
 }
 
-export interface CompileOptions {
+export interface CompileOptions extends LoweringSettings {
   readonly name?: string;
   /** Inputs that are written into the model as constants, by name. */
   readonly constants?: ReadonlyMap<string, Float32Array>;
-  /** Default `cpu`. */
-  readonly target?: Target;
 }
 
 /**
@@ -47,7 +45,7 @@ export function compileToOnnx(
       emitter,
       node,
       node.inputs.map((input) => names.get(input)!),
-      options.target,
+      options,
     );
     node.outputs.forEach((output, i) => {
       names.set(output, lowered[i]!);

@@ -19,10 +19,25 @@ import {
   lowerSoftplusByLog,
   onesAsConstant,
 } from "./lower-webgpu.js";
+import {
+  refusesWinograd,
+  type WinogradUse,
+  winogradConv,
+  winogradInputGradient,
+  winogradWeightGradient,
+} from "./lower-winograd.js";
 import { ONNX_TYPES } from "./model.js";
 
 /** The execution provider of ONNX Runtime that a graph is made for. */
 export type Target = "cpu" | "webgpu";
+
+/** What a graph is lowered for. */
+export interface LoweringSettings {
+  /** Default `cpu`. */
+  readonly target?: Target;
+  /** On the CPU: 3×3 convolutions by Winograd's algorithm never (the default), where it is faster, or wherever it can be. */
+  readonly conv?: "direct" | WinogradUse;
+}
 
 /** What a lowering sees of its node: the names of its inputs, and their and its first output's shapes. */
 interface LoweringContext<K extends OpName> {
@@ -122,21 +137,45 @@ const WEBGPU: Partial<typeof LOWERINGS> = {
     lowerNormalize(e, inputs[0]!, attributes, shapes[0]!, (count) => onesAsConstant(e, count)),
 };
 
-const TABLES: { readonly [T in Target]: typeof LOWERINGS } = {
-  cpu: LOWERINGS,
-  webgpu: { ...LOWERINGS, ...WEBGPU },
-};
+/** Convolutions that Winograd's algorithm takes; it refuses the others. */
+const winograd = (use: WinogradUse): Partial<typeof LOWERINGS> => ({
+  conv2d: (e, node) => {
+    const { attributes, inputs, shapes, output } = node;
+    return refusesWinograd(use, { ...attributes, kernel: shapes[1]!.slice(2) }, shapes[0]!, output)
+      ? LOWERINGS.conv2d(e, node)
+      : winogradConv(e, inputs, attributes, shapes[0]!, output);
+  },
+  convTranspose2d: (e, node) => {
+    const { attributes, inputs, shapes, output } = node;
+    return refusesWinograd(use, { ...attributes, kernel: shapes[1]!.slice(2) }, output, shapes[0]!)
+      ? LOWERINGS.convTranspose2d(e, node)
+      : winogradInputGradient(e, inputs, attributes, output, shapes[0]!);
+  },
+  convWeightGradient: (e, node) => {
+    const { attributes, inputs, shapes } = node;
+    return refusesWinograd(use, attributes, shapes[0]!, shapes[1]!)
+      ? LOWERINGS.convWeightGradient(e, node)
+      : winogradWeightGradient(e, inputs, attributes, shapes[0]!, shapes[1]!);
+  },
+});
 
-/** Lowers one node for a target, given the ONNX names of its inputs. */
+const CPU: { readonly [C in Required<LoweringSettings>["conv"]]: typeof LOWERINGS } = {
+  direct: LOWERINGS,
+  auto: { ...LOWERINGS, ...winograd("auto") },
+  winograd: { ...LOWERINGS, ...winograd("winograd") },
+};
+const ON_WEBGPU: typeof LOWERINGS = { ...LOWERINGS, ...WEBGPU };
+
+/** Lowers one node, given the ONNX names of its inputs. */
 export function lowerNode(
   e: OnnxEmitter,
   node: Node,
   inputs: readonly string[],
-  target: Target = "cpu",
+  { target = "cpu", conv = "direct" }: LoweringSettings = {},
 ): string[] {
   if (node.op === "input") throw new TypeError("Inputs are named, not lowered.");
   e.at(node.scope);
-  const lowering = TABLES[target][node.op] as Lowering<OpName>;
+  const lowering = (target === "cpu" ? CPU[conv] : ON_WEBGPU)[node.op] as Lowering<OpName>;
   const shapes = node.inputs.map((input) => input.shape);
   const values = node.inputs.map(constantValue);
   const output = node.outputs[0]!.shape;

@@ -12,6 +12,7 @@ export type OnnxAttribute =
   | { readonly tensor: number };
 
 export interface OnnxNode {
+  /** ONNX's own operators by name; ONNX Runtime's, which other runtimes may lack, as `com.microsoft.<name>`. */
   readonly opType: string;
   readonly name: string;
   readonly inputs: readonly string[];
@@ -71,10 +72,17 @@ function writeAttribute(writer: ProtoWriter, name: string, value: OnnxAttribute)
 function writeNode(writer: ProtoWriter, node: OnnxNode): void {
   for (const input of node.inputs) writer.string(1, input);
   for (const output of node.outputs) writer.string(2, output);
-  writer.string(3, node.name).string(4, node.opType);
+  const [domain, opType] = splitDomain(node.opType);
+  writer.string(3, node.name).string(4, opType);
   for (const [name, value] of Object.entries(node.attributes)) {
     writer.message(5, (attribute) => writeAttribute(attribute, name, value));
   }
+  if (domain !== "") writer.string(7, domain);
+}
+
+function splitDomain(opType: string): [domain: string, name: string] {
+  const dot = opType.lastIndexOf(".");
+  return [opType.slice(0, Math.max(dot, 0)), opType.slice(dot + 1)];
 }
 
 function writeInitializer(writer: ProtoWriter, { name, shape, data }: OnnxInitializer): void {
@@ -113,6 +121,9 @@ export function encodeOnnxModel(model: OnnxModel): Uint8Array {
     for (const output of model.outputs) graph.message(12, (inner) => writeValue(inner, output));
   });
   writer.message(8, (entry) => entry.string(1, "").int(2, opset));
+  for (const domain of new Set(model.nodes.map(({ opType }) => splitDomain(opType)[0]))) {
+    if (domain !== "") writer.message(8, (entry) => entry.string(1, domain).int(2, 1));
+  }
   for (const [key, value] of Object.entries(model.metadata ?? {})) {
     writer.message(14, (entry) => entry.string(1, key).string(2, value));
   }

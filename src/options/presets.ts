@@ -165,5 +165,6 @@ export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   display_freq: 400,
   device: "auto",
   threads: 0,
+  conv: "auto",
   max_memory: 0,
 };

@@ -8,6 +8,7 @@ import { type BatchShape, optimizerInputs, type UniformDraw } from "../models/pr
 import { adamScalars } from "../nn/adam.js";
 import type { DropoutMask } from "../nn/forward.js";
 import { dropoutMask } from "../nn/masks.js";
+import type { LoweringSettings } from "../onnx/lowerings.js";
 import type { ModelOptions } from "../options/schema.js";
 import { RandomStream } from "../random/philox.js";
 import { type Device, deviceOf } from "./device.js";
@@ -40,6 +41,7 @@ interface TranslationSession {
 export class Engine implements ModelRunner {
   readonly model: Model;
   private readonly device: Device;
+  private readonly lowering: Pick<Device, "target" | "updates"> & LoweringSettings;
   private readonly state: StateStore;
   private readonly pools = new Map<string, ImagePool>();
   private readonly steps: SessionCache<StepSession>;
@@ -55,6 +57,8 @@ export class Engine implements ModelRunner {
   ) {
     this.model = createModel(options);
     this.device = deviceOf(settings.device);
+    const { target, updates } = this.device;
+    this.lowering = { target, updates, conv: settings.conv ?? "auto" };
     const memory = this.device.resident ? new DeviceMemory(ort, settings) : new HostMemory();
     this.state = new StateStore(memory, this.model, options, options.seed);
     for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size));
@@ -109,7 +113,7 @@ export class Engine implements ModelRunner {
     const { session, masks } = await this.translations.get(
       `${generator} ${mode} ${Object.values(shape)}`,
       async () => {
-        const { compiled, dropoutMasks } = compileTranslation(network, shape, mode, this.device);
+        const { compiled, dropoutMasks } = compileTranslation(network, shape, mode, this.lowering);
         return { session: await GraphSession.create(this.ort, compiled, this.settings), masks: dropoutMasks };
       },
     );
@@ -213,7 +217,7 @@ export class Engine implements ModelRunner {
     this.checkBatch(batch, shape);
     const key = `${part === "whole" ? part : part.phase} ${Object.values(shape)}`;
     return this.steps.get(key, async () => {
-      const step = compileStep(this.model, this.options, shape, part, this.device);
+      const step = compileStep(this.model, this.options, shape, part, this.lowering);
       // Images are rarely asked for: until then they need not leave the device.
       const kept = [
         ...step.rewritten.map(stepOutputs.next),

@@ -2,6 +2,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { CompiledGraph } from "../onnx/compile.js";
+import type { LoweringSettings } from "../onnx/lowerings.js";
 import { type Device, deviceOf } from "./device.js";
 
 /** What pixcycle uses of ONNX Runtime; onnxruntime-node and onnxruntime-web both have it. */
@@ -17,6 +18,8 @@ export interface SessionSettings {
   readonly threads: number;
   /** Where the model runs; default `auto`, the CPU. */
   readonly device?: Device["name"] | "auto";
+  /** How convolutions are computed on the CPU; default `auto`. */
+  readonly conv?: LoweringSettings["conv"];
   /**
    * Rewrites by ONNX Runtime when the session is made. They pay where the weights are constants; the graph of a training
    * step gains nothing from them and takes several times as long to load (measured).

@@ -9,7 +9,7 @@ import type { Network } from "../networks/registry.js";
 import type { AdamOptions } from "../nn/adam.js";
 import { type DropoutMask, NetworkState } from "../nn/forward.js";
 import { type CompiledGraph, compileToOnnx } from "../onnx/compile.js";
-import type { Target } from "../onnx/lowerings.js";
+import type { LoweringSettings } from "../onnx/lowerings.js";
 import type { ModelOptions } from "../options/schema.js";
 import { type Device, deviceOf } from "./device.js";
 
@@ -38,7 +38,7 @@ export function compileStep(
   options: ModelOptions,
   shape: BatchShape,
   part: Part = "whole",
-  { target, updates }: Pick<Device, "target" | "updates"> = deviceOf("cpu"),
+  { target, updates, conv }: Pick<Device, "target" | "updates"> & LoweringSettings = deviceOf("cpu"),
 ): CompiledStep {
   const program = stepProgram(model, options, shape, part, updates);
   const hostOptimizers = program.optimizers.filter(({ updated }) => !updated || updated.size === 0);
@@ -53,7 +53,7 @@ export function compileStep(
   for (const [name, tensor] of next) outputs[stepOutputs.next(name)] = tensor;
   return {
     program,
-    compiled: compileToOnnx(outputs, { name: `${options.model} step`, target }),
+    compiled: compileToOnnx(outputs, { name: `${options.model} step`, target, ...(conv && { conv }) }),
     hostOptimizers,
     rewritten: next.map(([name]) => name),
   };
@@ -66,8 +66,7 @@ export interface CompiledTranslation {
 }
 
 /** What a translation is compiled for. */
-export interface TranslationTarget {
-  readonly target?: Target;
+export interface TranslationTarget extends LoweringSettings {
   /** Weights that become constants, by state-dict name. */
   readonly weights?: ReadonlyMap<string, Float32Array>;
 }
@@ -80,14 +79,17 @@ export function compileTranslation(
   network: Network,
   { batch, height, width }: BatchShape,
   mode: "train" | "eval",
-  { target = "cpu", weights }: TranslationTarget = {},
+  { weights, ...settings }: TranslationTarget = {},
 ): CompiledTranslation {
   const graph = new Graph();
   const state = new NetworkState(graph, network.name, mode);
   const image = input(graph, "image", [batch, network.inputChannels, height, width]);
   const result = state.call("translation", () => network.forward(state, image));
   const constants = weights && new Map([...weights].map(([name, data]) => [`${network.name}/${name}`, data]));
-  const compiled = compileToOnnx({ result }, { name: network.name, target, ...(constants && { constants }) });
+  const compiled = compileToOnnx(
+    { result },
+    { ...settings, name: network.name, ...(constants && { constants }) },
+  );
   return { compiled, dropoutMasks: state.masks };
 }
 

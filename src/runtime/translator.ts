@@ -61,6 +61,7 @@ export class GeneratorEngine implements GeneratorRunner {
     const { session, masks } = await this.sessions.get(`${mode} ${images.shape}`, async () => {
       const { compiled, dropoutMasks } = compileTranslation(this.network, { batch, height, width }, mode, {
         target: deviceOf(this.settings.device).target,
+        conv: this.settings.conv ?? "auto",
         weights: this.weights,
       });
       return {

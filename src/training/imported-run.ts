@@ -96,7 +96,11 @@ function presetOf(
 
 /** The whole state of a training that begins with the networks' weights. */
 async function modelState(options: Options, networks: Networks): Promise<TensorMap> {
-  const runner = createRunner(options, { threads: options.threads, device: options.device });
+  const runner = createRunner(options, {
+    threads: options.threads,
+    device: options.device,
+    conv: options.conv,
+  });
   try {
     for (const name of NETWORKS[options.model]) {
       await runner.loadNetwork(name, networks.get(name)!.weights).catch((error: unknown) => {

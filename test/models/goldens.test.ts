@@ -2,7 +2,7 @@ import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { toFloatTensor } from "../../src/formats/weights.js";
 import { Engine } from "../../src/runtime/engine.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
+import type { OrtModule, SessionSettings } from "../../src/runtime/ort.js";
 import type { StepResult } from "../../src/runtime/runner.js";
 import {
   type Golden,
@@ -18,8 +18,8 @@ import {
 
 /** Whole steps of both models against PyTorch in float64, on ONNX Runtime's CPU provider. */
 
-async function engineAtStart(golden: Golden): Promise<Engine> {
-  const engine = new Engine(ort as OrtModule, golden.options, { threads: 1 });
+async function engineAtStart(golden: Golden, conv: SessionSettings["conv"]): Promise<Engine> {
+  const engine = new Engine(ort as OrtModule, golden.options, { threads: 1, conv });
   for (const { name } of engine.model.networks) await engine.loadNetwork(name, initialWeights(golden, name));
   return engine;
 }
@@ -35,15 +35,29 @@ function joined(
     .flatMap((name) => Array.from(tensors.get(name)!.data));
 }
 
-describe.each(goldenNames())("%s", (name) => {
+/**
+ * Nets of 2 to 8 filters, far smaller than those that Winograd's algorithm is meant for, magnify its rounding: in these two a
+ * reconstruction is off by 1.15e-5 (direct: 0.7e-5), and the weights after the last step by 1.5e-2.
+ */
+const TOO_SMALL = ["cycle_gan_resnet6_batchnorm_batch3", "cycle_gan_resnet6_wgangp"];
+
+/** What has 3×3 convolutions of stride 1 must hold with Winograd's algorithm forced upon it too. */
+const cases = goldenNames().flatMap((name) =>
+  (/resnet|vgg/.test(name) && !TOO_SMALL.includes(name)
+    ? (["direct", "winograd"] as const)
+    : (["direct"] as const)
+  ).map((conv) => ({ name, conv })),
+);
+
+describe.each(cases)("$name, $conv", ({ name, conv }) => {
   const golden = readGolden(name);
   const { options } = golden;
   let engine: Engine;
   let separate: Engine;
   const steps: StepResult[] = [];
   beforeAll(async () => {
-    engine = await engineAtStart(golden);
-    separate = await engineAtStart(golden);
+    engine = await engineAtStart(golden, conv);
+    separate = await engineAtStart(golden, conv);
     for (let i = 0; i < options.steps; i++) {
       steps.push(
         await engine.step(goldenBatch(golden, i), {

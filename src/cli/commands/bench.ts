@@ -24,6 +24,7 @@ export const command: Command = {
     "pool_size",
     "device",
     "threads",
+    "conv",
     "seed",
   ],
   flags: [
@@ -121,6 +122,7 @@ async function timeSteps(
   const runner: ModelRunner = createRunner(options, {
     threads: options.threads,
     device: options.device,
+    conv: options.conv,
     ...(profilePrefix !== undefined && { profilePrefix }),
   });
   try {
@@ -156,13 +158,17 @@ function profileLines({ providers, kinds, scopes }: Profile): string[] {
 async function timeTranslations(options: Options, size: number, count: number): Promise<number[]> {
   const { input_nc, output_nc } = options;
   const name = createModel(options).generators.AtoB!.name;
-  const runner = createRunner(options, { threads: options.threads, device: options.device });
+  const runner = createRunner(options, {
+    threads: options.threads,
+    device: options.device,
+    conv: options.conv,
+  });
   const state = await runner.saveState();
   await runner.close();
   const weights = networkWeights(state, name);
   const generator = createGenerator(
     { options, inputChannels: input_nc, outputChannels: output_nc, weights },
-    { threads: options.threads, device: options.device },
+    { threads: options.threads, device: options.device, conv: options.conv },
   );
   const image = noiseImages([1, input_nc, size, size], "bench/image");
   try {

@@ -26,6 +26,7 @@ export const command: Command = {
     ...(Object.keys(optimiserOptions) as Names<typeof optimiserOptions>),
     "device",
     "threads",
+    "conv",
     "seed",
   ],
   flags: [
@@ -52,7 +53,11 @@ export const command: Command = {
     const [weights, out] = [requiredText(call, "weights"), requiredText(call, "out")];
     const batches = await readBatches(requiredText(call, "batches"), call);
     const { networks, lossNames } = createModel(options);
-    const runner = createRunner(options, { threads: options.threads, device: options.device });
+    const runner = createRunner(options, {
+      threads: options.threads,
+      device: options.device,
+      conv: options.conv,
+    });
     try {
       for (const { name } of networks) await runner.loadNetwork(name, await readWeights(weights, name));
       const losses: Record<string, number>[] = [];
