@@ -6,6 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeImage } from "../../src/data/image.js";
 import type { Image } from "../../src/data/pixels.js";
+import type { TensorMap } from "../../src/formats/tensor.js";
 import type { GeneratorOptions } from "../../src/networks/registry.js";
 import { RandomStream } from "../../src/random/philox.js";
 import { exportModel } from "../../src/translation/export.js";
@@ -34,6 +35,13 @@ interface Pixels {
   readonly width: number;
   readonly height: number;
   readonly data: readonly number[];
+}
+
+/** Makes weights so small that a network without norms, which adds to its input, is not at its bounds everywhere. */
+function calm(weights: TensorMap): void {
+  for (const [name, { dtype, data }] of weights) {
+    if (dtype === "F32" && name !== "skip.weight") for (const i of data.keys()) data[i]! *= 0.1;
+  }
 }
 
 /** Noise on slopes: every level of every channel. */
@@ -71,6 +79,7 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
     for (const [name, [options, inputChannels, outputChannels]] of Object.entries(MODELS)) {
       const weights = randomGenerator(options, { inputChannels, outputChannels });
       const metadata = name === "colours" ? { dataset_mode: "colorization" } : {};
+      if (name === "demo") calm(weights);
       const path = await writeWeights(join(runs, `${name}.safetensors`), weights, metadata);
       await copyFile(path, join(folder, `${name}.safetensors`));
       await writeFile(join(folder, `${name}.onnx`), (await exportModel(path, { threads: 1 })).bytes);
