@@ -119,7 +119,7 @@ describe("Loader", () => {
       const error = await failure(batches.next());
       expect(error.code).toBe("E_IMAGE_READ");
       expect(error.message).toContain(path);
-      expect(error.hint).toContain("replace or remove it");
+      expect(error.hint).toBe("Replace or remove it.");
       expect((await collect(loader.epoch(0, 3))).length).toBe(1);
     });
   });
