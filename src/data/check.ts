@@ -1,9 +1,9 @@
 import { PixcycleError } from "../errors.js";
 import { checkConvertible } from "./channels.js";
-import { checkPairSizes, splitColumn } from "./dataset.js";
 import { decodeImage, type ImageHeader, readImageHeader } from "./image.js";
 import { type DatasetFiles, type Pair, type Scan, scanDataset } from "./layout.js";
 import type { DatasetOptions } from "./sample.js";
+import { checkPairSizes, splitColumn } from "./samples.js";
 import { outputSize } from "./transforms.js";
 
 /** What `checkDataset` found; `problems` is empty for a data set that can be trained on. */

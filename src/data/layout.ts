@@ -4,21 +4,9 @@ import { extname, join } from "node:path";
 import { PixcycleError } from "../errors.js";
 import type { DataOptions } from "../options/schema.js";
 import { IMAGE_EXTENSIONS } from "./image.js";
+import { type DatasetFiles, type Pair, type Pairing, pairFiles, pairingErrors } from "./pairing.js";
 
-/** One image of each side, by path. */
-export interface Pair {
-  readonly A: string;
-  readonly B: string;
-}
-
-/** The files of a data set, in order; plain data, so that worker threads can be given it. A and B are the sides
- * after `direction`: A is the input. */
-export type DatasetFiles =
-  | { readonly kind: "side_by_side"; readonly files: readonly string[] }
-  | { readonly kind: "pairs"; readonly pairs: readonly Pair[] }
-  | { readonly kind: "unaligned"; readonly A: readonly string[]; readonly B: readonly string[] }
-  | { readonly kind: "single"; readonly files: readonly string[] }
-  | { readonly kind: "colorization"; readonly files: readonly string[] };
+export { type DatasetFiles, nameSome, type Pair } from "./pairing.js";
 
 type LayoutOptions = Pick<
   DataOptions,
@@ -84,59 +72,11 @@ export async function findSides(root: string, phase: string): Promise<Pair | und
   return undefined;
 }
 
-/** What two folders of equally named images give: pairs, and files whose partner is missing or not unique. */
-export interface Pairing {
-  readonly pairs: Pair[];
-  readonly unmatched: string[];
-  readonly ambiguous: string[];
-}
-
 /** Pairs `sub/name.ext` of one side with `sub/name.*` of the other. */
 export function pairByName(folders: Pair, filesA: readonly string[], filesB: readonly string[]): Pairing {
-  const stem = (file: string) => file.slice(0, file.length - extname(file).length);
-  const group = (folder: string, files: readonly string[]) => {
-    const groups = new Map<string, string[]>();
-    for (const file of files) groups.set(stem(file), [...(groups.get(stem(file)) ?? []), join(folder, file)]);
-    return groups;
-  };
-  const groupsA = group(folders.A, filesA);
-  const groupsB = group(folders.B, filesB);
-  const pairing: Pairing = { pairs: [], unmatched: [], ambiguous: [] };
-  for (const name of new Set([...groupsA.keys(), ...groupsB.keys()])) {
-    const A = groupsA.get(name) ?? [];
-    const B = groupsB.get(name) ?? [];
-    if (A.length === 0 || B.length === 0) pairing.unmatched.push(...A, ...B);
-    else if (A.length > 1 || B.length > 1) pairing.ambiguous.push(...A, ...B);
-    else pairing.pairs.push({ A: A[0]!, B: B[0]! });
-  }
-  return pairing;
-}
-
-/** The first three paths, and how many more there are. */
-export function nameSome(paths: readonly string[]): string {
-  const more = paths.length > 3 ? ` and ${paths.length - 3} more` : "";
-  return paths.slice(0, 3).join(", ") + more;
-}
-
-/** The errors of a pairing: none, or `E_DATA_PAIR` for what is unmatched and for what is ambiguous. */
-function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
-  const errors: PixcycleError[] = [];
-  if (unmatched.length > 0) {
-    const count = unmatched.length === 1 ? "1 image has" : `${unmatched.length} images have`;
-    errors.push(
-      new PixcycleError("E_DATA_PAIR", `${count} no partner of the same name: ${nameSome(unmatched)}.`, {
-        hint: "For unpaired folders use --model cycle_gan --dataset_mode unaligned.",
-      }),
-    );
-  }
-  if (ambiguous.length > 0) {
-    errors.push(
-      new PixcycleError("E_DATA_PAIR", `Names differ only in their ending: ${nameSome(ambiguous)}.`, {
-        hint: "Keep one image of each name in a folder.",
-      }),
-    );
-  }
-  return errors;
+  const inFolder = (folder: string, files: readonly string[]) =>
+    files.map((name) => ({ name, path: join(folder, name) }));
+  return pairFiles(inFolder(folders.A, filesA), inFolder(folders.B, filesB));
 }
 
 async function missing(root: string, looked: readonly string[]): Promise<PixcycleError> {

@@ -2,13 +2,8 @@ import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { PixcycleError, restoreError } from "../errors.js";
 import type { LoadedBatch } from "./batch.js";
+import type { BatchSource } from "./batches.js";
 import type { LoaderReply, LoaderRequest, LoaderWorkerData } from "./loader-messages.js";
-
-/** Where batches come from: loading threads, or this thread. */
-export interface BatchSource {
-  load(epoch: number, indices: readonly number[]): Promise<LoadedBatch>;
-  close(): Promise<void>;
-}
 
 interface Waiting {
   resolve(batch: LoadedBatch): void;

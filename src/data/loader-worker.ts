@@ -2,14 +2,14 @@ import { parentPort, workerData } from "node:worker_threads";
 import sharp from "sharp";
 import { sendError } from "../errors.js";
 import { loadBatch } from "./batch.js";
-import { makeDataset } from "./dataset.js";
+import { fileDataset } from "./dataset.js";
 import type { LoaderReply, LoaderRequest, LoaderWorkerData } from "./loader-messages.js";
 
 /** The body of a loading thread: loads the batches that it is asked for. */
 
 const port = parentPort!;
 const { options, files } = workerData as LoaderWorkerData;
-const dataset = makeDataset(options, files);
+const dataset = fileDataset(options, files);
 // Several images are decoded at once already; more threads for each would only take cores from the training.
 sharp.concurrency(1);
 

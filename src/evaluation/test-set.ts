@@ -1,9 +1,10 @@
 import { basename, extname } from "node:path";
-import { findFiles, splitPair } from "../data/dataset.js";
+import { findFiles } from "../data/dataset.js";
 import { decodeImage } from "../data/image.js";
 import type { DatasetFiles } from "../data/layout.js";
 import type { Image } from "../data/pixels.js";
 import type { DatasetOptions } from "../data/sample.js";
+import { splitPair } from "../data/samples.js";
 
 /** One input of a test set, and its truth where the set has pairs. */
 export interface TestImage {

@@ -1,6 +1,6 @@
 import { type Coding, colorizationCoding, sampleCoding } from "../data/coding.js";
-import { splitColumn, splitPair } from "../data/dataset.js";
 import type { Image } from "../data/pixels.js";
+import { splitColumn, splitPair } from "../data/samples.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { GeneratorArchitecture } from "../networks/infer.js";

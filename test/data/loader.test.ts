@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { BatchSource } from "../../src/data/batches.js";
 import { openDataset } from "../../src/data/dataset.js";
 import { createLoader, type LoadedBatch, Loader, type LoaderOptions } from "../../src/data/loader.js";
-import type { BatchSource } from "../../src/data/loader-threads.js";
 import { datasetOptions, failure, noiseImage, temporaryFolder, writeImage } from "./files.js";
 
 const folder = temporaryFolder("loader");

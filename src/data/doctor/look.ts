@@ -1,7 +1,7 @@
-import { splitColumn } from "../dataset.js";
 import { decodeImage } from "../image.js";
 import type { DatasetFiles } from "../layout.js";
 import type { Image } from "../pixels.js";
+import { splitColumn } from "../samples.js";
 import { cropImage } from "../transforms.js";
 import { describePicture, type Picture } from "./picture.js";
 
