@@ -8,12 +8,15 @@ const FIXED32 = 5;
 
 /** Writes a protobuf message field by field; every method returns the writer. */
 export class ProtoWriter {
-  private readonly parts: Uint8Array[] = [];
+  private buffer = new Uint8Array(128);
   private size = 0;
 
   /** An int32, int64, uint64, bool or enum field. */
   int(field: number, value: number | bigint): this {
-    return this.tag(field, VARINT).varint(BigInt(value));
+    this.tag(field, VARINT);
+    return typeof value === "number" && value >= 0 && value < 2 ** 31
+      ? this.small(value)
+      : this.varint(BigInt(value));
   }
 
   float(field: number, value: number): this {
@@ -25,45 +28,63 @@ export class ProtoWriter {
   }
 
   bytes(field: number, value: Uint8Array): this {
-    return this.tag(field, LENGTH_DELIMITED).varint(BigInt(value.length)).push(value);
+    return this.tag(field, LENGTH_DELIMITED).small(value.length).push(value);
   }
 
   string(field: number, value: string): this {
-    return this.bytes(field, TEXT.encode(value));
+    // Text of up to 42 characters takes at most 127 bytes, and so a length of one byte.
+    if (value.length > 42) return this.bytes(field, TEXT.encode(value));
+    this.tag(field, LENGTH_DELIMITED).reserve(1 + 3 * value.length);
+    const { written } = TEXT.encodeInto(value, this.buffer.subarray(this.size + 1));
+    this.buffer[this.size] = written;
+    this.size += 1 + written;
+    return this;
   }
 
   message(field: number, build: (inner: ProtoWriter) => void): this {
     const inner = new ProtoWriter();
     build(inner);
-    return this.bytes(field, inner.finish());
+    return this.bytes(field, inner.buffer.subarray(0, inner.size));
   }
 
   /** The message's bytes. */
   finish(): Uint8Array<ArrayBuffer> {
-    const result = new Uint8Array(this.size);
-    let offset = 0;
-    for (const part of this.parts) {
-      result.set(part, offset);
-      offset += part.length;
-    }
-    return result;
+    return this.buffer.slice(0, this.size);
   }
 
   private tag(field: number, wireType: number): this {
-    return this.varint(BigInt((field << 3) | wireType));
+    return this.small((field << 3) | wireType);
   }
 
-  /** Seven bits a byte, lowest first; a negative number takes ten bytes. */
+  /** A varint below 2³¹: seven bits a byte, lowest first. */
+  private small(value: number): this {
+    this.reserve(5);
+    let rest = value;
+    for (; rest > 0x7f; rest >>= 7) this.buffer[this.size++] = (rest & 0x7f) | 0x80;
+    this.buffer[this.size++] = rest;
+    return this;
+  }
+
+  /** Any varint; a negative number takes ten bytes. */
   private varint(value: bigint): this {
-    const bytes: number[] = [];
+    this.reserve(10);
     let rest = BigInt.asUintN(64, value);
-    for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
-    return this.push(Uint8Array.of(...bytes, Number(rest)));
+    for (; rest > 0x7fn; rest >>= 7n) this.buffer[this.size++] = Number(rest & 0x7fn) | 0x80;
+    this.buffer[this.size++] = Number(rest);
+    return this;
   }
 
   private push(bytes: Uint8Array): this {
-    this.parts.push(bytes);
+    this.reserve(bytes.length);
+    this.buffer.set(bytes, this.size);
     this.size += bytes.length;
     return this;
+  }
+
+  private reserve(count: number): void {
+    if (this.size + count <= this.buffer.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.buffer.length, this.size + count));
+    larger.set(this.buffer.subarray(0, this.size));
+    this.buffer = larger;
   }
 }

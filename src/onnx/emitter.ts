@@ -8,6 +8,7 @@ export class OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
   private readonly known = new Map<string, readonly string[]>();
+  private readonly made = new Map<unknown, unknown>();
   private scope = "";
 
   /** Nodes made from now on are named after this scope; profiles show it. */
@@ -30,6 +31,12 @@ export class OnnxEmitter {
     this.nodes.push({ opType, name: `${this.scope}/${opType}#${id}`, inputs, outputs, attributes });
     this.known.set(key, outputs);
     return outputs;
+  }
+
+  /** What `make` gives, counted out once for a key: for long constants that many lowerings use. */
+  once<T>(key: unknown, make: () => T): T {
+    if (!this.made.has(key)) this.made.set(key, make());
+    return this.made.get(key) as T;
   }
 
   /** A node with one output. */

@@ -28,7 +28,7 @@ const KERNEL = kronecker(along.kernel, along.kernel);
 const OUTPUT = kronecker(along.output, along.output);
 
 const matrix = (e: OnnxEmitter, rows: Matrix): string =>
-  e.floats(Float32Array.from(rows.flat()), [rows.length, rows[0]!.length]);
+  e.once(rows, () => e.floats(Float32Array.from(rows.flat()), [rows.length, rows[0]!.length]));
 
 /** Wherever it can be used, or only where it was measured to be faster. */
 export type WinogradUse = "winograd" | "auto";
@@ -98,7 +98,12 @@ export function winogradConv(
   const products = batched(e, inputPoints(e, x!, t), kernelPoints(e, w!, t), { transB: 1 });
   const flat = e.reshape(products, [POINTS, t.tiles * t.outputs]);
   const tiles = e.one("Gemm", [matrix(e, OUTPUT), flat]);
-  const pixels = gatherRows(e, e.reshape(tiles, [TILE * TILE * t.tiles, t.outputs]), tileOfPixel(t));
+  const rows = e.reshape(tiles, [TILE * TILE * t.tiles, t.outputs]);
+  const pixels = gatherRows(
+    e,
+    rows,
+    indices(e, "tileOfPixel", t, () => tileOfPixel(t)),
+  );
   return toImages(e, bias ? e.one("Add", [pixels, bias]) : pixels, t.outputSize, t.outputs, t);
 }
 
@@ -115,12 +120,18 @@ export function winogradInputGradient(
   const flat = e.reshape(products, [POINTS, t.tiles * t.inputs]);
   const windows = e.one("Gemm", [matrix(e, INPUT), flat], { transA: 1 });
   const rows = e.reshape(windows, [POINTS * t.tiles, t.inputs]);
-  const [first, ...overlaps] = windowsOfPixel(t);
-  let sum = gatherRows(e, rows, first!.sources);
+  const { first, overlaps } = e.once(`windowsOfPixel ${places(t)}`, () => {
+    const [first, ...others] = windowsOfPixel(t);
+    const overlaps = others.map(({ sources, targets }) => ({
+      sources: e.ints(sources),
+      targets: e.reshape(e.ints(targets), [targets.length, 1]),
+    }));
+    return { first: e.ints(first!.sources), overlaps };
+  });
+  let sum = gatherRows(e, rows, first);
   for (const { sources, targets } of overlaps) {
-    const indices = e.reshape(e.ints(targets), [targets.length, 1]);
     // No target occurs twice within one update, so that the threads of the operator do not meet.
-    sum = e.one("ScatterND", [sum, indices, gatherRows(e, rows, sources)], { reduction: "add" });
+    sum = e.one("ScatterND", [sum, targets, gatherRows(e, rows, sources)], { reduction: "add" });
   }
   return toImages(e, bias ? e.one("Add", [sum, bias]) : sum, t.inputSize, t.inputs, t);
 }
@@ -165,7 +176,7 @@ function inputPoints(e: OnnxEmitter, x: string, t: Tiling): string {
   const right = width - left - t.inputSize[1];
   const padded = e.pad(x, [0, 0, top, left], [0, 0, bottom, right]);
   const pixels = toRows(e, padded, [height, width], t.inputs, t);
-  const windows = gatherRows(e, pixels, windowPixels(t, WINDOW, height, width));
+  const windows = gatherRows(e, pixels, windowPixels(e, t, WINDOW, height, width));
   const flat = e.reshape(windows, [POINTS, t.tiles * t.inputs]);
   return e.reshape(e.one("Gemm", [matrix(e, INPUT), flat]), [POINTS, t.tiles, t.inputs]);
 }
@@ -175,7 +186,7 @@ function gradientPoints(e: OnnxEmitter, dy: string, t: Tiling): string {
   const [height, width] = [t.rows * TILE, t.columns * TILE];
   const padded = e.pad(dy, [0, 0, 0, 0], [0, 0, height - t.outputSize[0], width - t.outputSize[1]]);
   const pixels = toRows(e, padded, [height, width], t.outputs, t);
-  const tiles = gatherRows(e, pixels, windowPixels(t, TILE, height, width));
+  const tiles = gatherRows(e, pixels, windowPixels(e, t, TILE, height, width));
   const flat = e.reshape(tiles, [TILE * TILE, t.tiles * t.outputs]);
   return e.reshape(e.one("Gemm", [matrix(e, OUTPUT), flat], { transA: 1 }), [POINTS, t.tiles, t.outputs]);
 }
@@ -204,11 +215,22 @@ function toImages(
   return e.reshape(pixels, [batch, channels, height, width]);
 }
 
-const gatherRows = (e: OnnxEmitter, rows: string, indices: readonly number[]): string =>
-  e.one("Gather", [rows, e.ints(indices)], { axis: 0 });
+const gatherRows = (e: OnnxEmitter, rows: string, indices: string): string =>
+  e.one("Gather", [rows, indices], { axis: 0 });
+
+/** What a tiling's tables of indices depend on. */
+const places = ({ batch, inputSize, outputSize, padding }: Tiling): string =>
+  JSON.stringify([batch, inputSize, outputSize, padding]);
+
+/** A table of indices as a constant. Layers of equal geometry share it, and count it out once. */
+const indices = (e: OnnxEmitter, title: string, t: Tiling, count: () => number[]): string =>
+  e.once(`${title} ${places(t)}`, () => e.ints(count()));
 
 /** For each place in a window of `size` and each tile, the pixel of the (padded) image that lies there. */
-function windowPixels(t: Tiling, size: number, height: number, width: number): number[] {
+const windowPixels = (e: OnnxEmitter, t: Tiling, size: number, height: number, width: number): string =>
+  indices(e, `windowPixels ${size}`, t, () => countWindowPixels(t, size, height, width));
+
+function countWindowPixels(t: Tiling, size: number, height: number, width: number): number[] {
   const indices: number[] = [];
   for (let place = 0; place < size * size; place++) {
     const [i, j] = [Math.floor(place / size), place % size];
