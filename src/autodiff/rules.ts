@@ -5,6 +5,9 @@ import {
   conv2d,
   convTranspose2d,
   convWeightGradient,
+  depthwiseConv2d,
+  depthwiseConvTranspose2d,
+  depthwiseConvWeightGradient,
   div,
   greater,
   matmul,
@@ -167,6 +170,20 @@ export const GRADIENT_RULES: { readonly [K in OpName]: GradientRule<K> | "none" 
   convWeightGradient: rule(({ attributes: { stride, padding }, inputs: [x, dy] }, dw) => [
     convTranspose2d(dy!, dw, { stride, padding, outputSize: imageSize(x!) }),
     conv2d(x!, dw, { stride, padding }),
+  ]),
+  depthwiseConv2d: rule(({ attributes, inputs: [x, w, bias] }, dy) => [
+    depthwiseConvTranspose2d(dy, w!, { ...attributes, outputSize: imageSize(x!) }),
+    depthwiseConvWeightGradient(x!, dy, { ...attributes, kernel: imageSize(w!) }),
+    bias && biasGradient(dy),
+  ]),
+  depthwiseConvTranspose2d: rule(({ attributes: { stride, padding }, inputs: [x, w, bias] }, dy) => [
+    depthwiseConv2d(dy, w!, { stride, padding }),
+    depthwiseConvWeightGradient(dy, x!, { stride, padding, kernel: imageSize(w!) }),
+    bias && biasGradient(dy),
+  ]),
+  depthwiseConvWeightGradient: rule(({ attributes: { stride, padding }, inputs: [x, dy] }, dw) => [
+    depthwiseConvTranspose2d(dy!, dw, { stride, padding, outputSize: imageSize(x!) }),
+    depthwiseConv2d(x!, dw, { stride, padding }),
   ]),
   /**
    * With n elements per mean: dx = rstd · (gy − mean(gy) − y · mean(gy · y)) + g_mean / n − g_rstd · rstd² · y / n,

@@ -15,11 +15,14 @@ function multiplications({ op, attributes, inputs, outputs }: Node): number {
     case "matmul":
       return outputs[0]!.size * x!.shape.at(attributes.transposeA ? -2 : -1)!;
     case "conv2d":
+    case "depthwiseConv2d":
       return outputs[0]!.size * elements(second!.shape.slice(1));
     case "convTranspose2d":
+    case "depthwiseConvTranspose2d":
       return x!.size * elements(second!.shape.slice(1));
     // Every element of dy meets one patch of the image.
     case "convWeightGradient":
+    case "depthwiseConvWeightGradient":
       return second!.size * elements(outputs[0]!.shape.slice(1));
     default:
       return 0;

@@ -251,6 +251,33 @@ export function convWeightGradient(
   return first(x.graph, "convWeightGradient", attributes, [x, dy]);
 }
 
+/** Cross-correlation of every channel of x [N, C, H, W] with a kernel of its own, w [C, 1, kh, kw]. */
+export function depthwiseConv2d(
+  x: Tensor,
+  w: Tensor,
+  { stride = 1, padding = evenPadding(0), bias }: ConvOptions = {},
+): Tensor {
+  return first(x.graph, "depthwiseConv2d", { stride, padding }, bias ? [x, w, bias] : [x, w]);
+}
+
+/** Adjoint of depthwiseConv2d in its image: y [N, C, H′, W′] and w [C, 1, kh, kw] give [N, C, ...outputSize]. */
+export function depthwiseConvTranspose2d(
+  y: Tensor,
+  w: Tensor,
+  attributes: OpAttributes["depthwiseConvTranspose2d"],
+): Tensor {
+  return first(y.graph, "depthwiseConvTranspose2d", attributes, [y, w]);
+}
+
+/** Adjoint of depthwiseConv2d in its weight: x [N, C, H, W] and dy [N, C, H′, W′] give [C, 1, kh, kw]. */
+export function depthwiseConvWeightGradient(
+  x: Tensor,
+  dy: Tensor,
+  attributes: OpAttributes["depthwiseConvWeightGradient"],
+): Tensor {
+  return first(x.graph, "depthwiseConvWeightGradient", attributes, [x, dy]);
+}
+
 /** Standardises over axes; also returns the mean and 1/√(variance + eps), with the axes kept. */
 export function normalize(
   x: Tensor,

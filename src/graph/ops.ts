@@ -1,7 +1,10 @@
 import { PixcycleError } from "../errors.js";
 import { broadcastShapes, elements, type Shape, sameShape, showShape } from "./shape.js";
 
-/** Images are NCHW, convolution weights [out, in, kh, kw], transposed-convolution weights [in, out, kh, kw]. */
+/**
+ * Images are NCHW, convolution weights [out, in, kh, kw], transposed-convolution weights [in, out, kh, kw]. Depthwise
+ * convolutions keep channels apart: weights [C, 1, kh, kw].
+ */
 
 /** Zero padding or cropping of the two image axes. */
 export interface Padding2d {
@@ -84,6 +87,12 @@ export interface OpAttributes {
   convTranspose2d: ConvAttributes & { readonly outputSize: readonly [height: number, width: number] };
   /** Inputs: x [N, C, H, W], dy [N, O, H′, W′]; the adjoint of conv2d in w, [O, C, kh, kw]. */
   convWeightGradient: ConvAttributes & { readonly kernel: readonly [height: number, width: number] };
+  /** Every channel by a kernel of its own. Inputs: x [N, C, H, W], w [C, 1, kh, kw], optional bias [C]. */
+  depthwiseConv2d: ConvAttributes;
+  /** Inputs as depthwiseConv2d's; the adjoint of it in x. */
+  depthwiseConvTranspose2d: OpAttributes["convTranspose2d"];
+  /** Inputs: x [N, C, H, W], dy [N, C, H′, W′]; the adjoint of depthwiseConv2d in w, [C, 1, kh, kw]. */
+  depthwiseConvWeightGradient: OpAttributes["convWeightGradient"];
   /**
    * Standardises over axes: y = (x − mean) · rstd with rstd = 1/√(var + eps) and the biased variance.
    * Outputs: y, mean, rstd; the last two keep the axes with extent 1.
@@ -183,6 +192,14 @@ function convTransposeShapes(a: OpAttributes["convTranspose2d"], inputs: readonl
   if (back[0] !== x![2] || back[1] !== x![3])
     fail("convTranspose2d", `an output size other than ${a.outputSize}`, inputs);
   return [[x![0]!, w![1]!, ...a.outputSize]];
+}
+
+/** Shapes as convolutions see them that look at one channel: x with one, and kernels whose other axis is the channels. */
+function depthwise(inputs: readonly Shape[], kernel: (w: Shape) => Shape): Shape[] {
+  const [x, w, ...bias] = inputs;
+  if (x?.length !== 4 || w?.length !== 4 || w[1] !== 1 || x[1] !== w[0])
+    fail("a depthwise convolution", "x [N, C, H, W], w [C, 1, kh, kw] and bias [C]", inputs);
+  return [x!.with(1, 1), kernel(w!), ...bias];
 }
 
 const unary: { [K in UnaryName]: OpDefinition<K> } = {
@@ -314,6 +331,40 @@ export const OPS: { readonly [K in OpName]: OpDefinition<K> } = {
       const weight: Shape = [dy[1]!, x[1]!, ...a.kernel];
       if (!sameShape(convShapes(a, [x, weight])[0]!, dy))
         fail("convWeightGradient", "dy as conv2d returns it", inputs);
+      return [weight];
+    },
+  },
+  depthwiseConv2d: {
+    arity: [2, 3],
+    shapes: (a, inputs) =>
+      convShapes(
+        a,
+        depthwise(inputs, (w) => w),
+      ),
+  },
+  depthwiseConvTranspose2d: {
+    arity: [2, 3],
+    shapes: (a, inputs) =>
+      convTransposeShapes(
+        a,
+        depthwise(inputs, ([channels, , ...kernel]) => [1, channels!, ...kernel]),
+      ),
+  },
+  depthwiseConvWeightGradient: {
+    arity: [2, 2],
+    shapes: (a, inputs) => {
+      const [x, dy] = inputs as [Shape, Shape];
+      const weight: Shape = [x[1]!, 1, ...a.kernel];
+      if (
+        !sameShape(
+          convShapes(
+            a,
+            depthwise([x, weight], (w) => w),
+          )[0]!,
+          dy,
+        )
+      )
+        fail("depthwiseConvWeightGradient", "dy as depthwiseConv2d returns it", inputs);
       return [weight];
     },
   },

@@ -31,7 +31,7 @@ export interface ExportOptions {
 const ANY_SIZE: ReadonlySet<OpName> = new Set<OpName>([
   ...(["neg", "exp", "log", "sqrt", "reciprocal", "abs", "sign", "tanh", "sigmoid", "softplus"] as const),
   ...(["relu", "leakyRelu", "stopGradient", "add", "sub", "mul", "div"] as const),
-  ...(["reflectPad", "concat", "upsampleNearest", "conv2d", "convTranspose2d"] as const),
+  ...(["reflectPad", "concat", "upsampleNearest", "conv2d", "convTranspose2d", "depthwiseConv2d"] as const),
   ...(["greater", "select"] as const),
 ]);
 

@@ -6,19 +6,22 @@ import type { OnnxEmitter } from "./emitter.js";
 
 type Size = readonly [height: number, width: number];
 
-const convAttributes = ({ stride, padding }: ConvAttributes, kernel: Size) => ({
+const convAttributes = ({ stride, padding }: ConvAttributes, kernel: Size, groups: number) => ({
   kernel_shape: kernel,
   strides: [stride, stride],
   pads: [padding.top, padding.left, padding.bottom, padding.right],
+  ...(groups > 1 && { group: groups }),
 });
 
+/** A convolution; with `groups`, each group of outputs sees a group of channels. */
 export function lowerConv(
   e: OnnxEmitter,
   inputs: readonly string[],
   attributes: ConvAttributes,
   weight: Shape,
+  groups = 1,
 ): string {
-  return e.one("Conv", inputs, convAttributes(attributes, weight.slice(2) as [number, number]));
+  return e.one("Conv", inputs, convAttributes(attributes, weight.slice(2) as [number, number], groups));
 }
 
 /**
@@ -31,6 +34,7 @@ export function lowerConvTranspose(
   attributes: ConvAttributes & { readonly outputSize: Size },
   input: Shape,
   weight: Shape,
+  groups = 1,
 ): string {
   const { stride, padding, outputSize } = attributes;
   const [kh, kw] = weight.slice(2) as [number, number];
@@ -40,17 +44,18 @@ export function lowerConvTranspose(
   const bottom = outputSize[0] + kh - 1 - input[2]! - top;
   const right = outputSize[1] + kw - 1 - input[3]! - left;
   if (stride === 1 && Math.min(top, left, bottom, right) >= 0) {
-    const turned = turnKernel(e, w!, weight);
+    // A depthwise kernel is one from a channel to all.
+    const turned = turnKernel(e, w!, groups === 1 ? weight : [1, groups, kh, kw]);
     return e.one(
       "Conv",
       [x!, turned, ...rest],
-      convAttributes({ stride: 1, padding: { top, left, bottom, right } }, [kh, kw]),
+      convAttributes({ stride: 1, padding: { top, left, bottom, right } }, [kh, kw], groups),
     );
   }
   const extra = (axis: 0 | 1, kernel: number, pads: number): number =>
     outputSize[axis] - ((input[axis + 2]! - 1) * stride + kernel - pads);
   return e.one("ConvTranspose", [x!, w!, ...rest], {
-    ...convAttributes(attributes, [kh, kw]),
+    ...convAttributes(attributes, [kh, kw], groups),
     output_padding: [extra(0, kh, padding.top + padding.bottom), extra(1, kw, padding.left + padding.right)],
   });
 }
@@ -218,4 +223,24 @@ function shiftedGradient(e: OnnxEmitter, image: string, gradient: string, g: Geo
 function tapsLast(e: OnnxEmitter, products: string, g: Geometry): string {
   const stacked = e.reshape(products, [g.taps.length, g.outputs, g.channels]);
   return e.reshape(e.transpose(stacked, [1, 2, 0]), [g.outputs, g.channels, ...g.kernel]);
+}
+
+/**
+ * The same of a depthwise convolution: per tap the product of dy with a run of its channel, summed. A product of matrices
+ * would be of one row each, and takes up to four times as long; so does a convolution with dy as kernels (measured).
+ */
+export function lowerDepthwiseWeightGradient(
+  e: OnnxEmitter,
+  x: string,
+  dy: string,
+  attributes: ConvAttributes & { readonly kernel: Size },
+  xShape: Shape,
+  dyShape: Shape,
+): string {
+  const g = geometry(attributes, xShape, dyShape);
+  const gradient = firstRun(e, flatGradient(e, dy, g), g);
+  const sums = runs(e, flatImages(e, x, attributes.padding, g), g).map((run) =>
+    e.one("ReduceSum", [e.one("Mul", [run, gradient]), e.ints([1])], { keepdims: 1 }),
+  );
+  return e.reshape(e.concat(sums, 1), [g.channels, 1, ...g.kernel]);
 }

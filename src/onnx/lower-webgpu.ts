@@ -29,32 +29,73 @@ export function lowerConvWeightGradientAsConv(
   e: OnnxEmitter,
   x: string,
   dy: string,
-  { stride, padding, kernel }: ConvAttributes & { readonly kernel: readonly [number, number] },
+  attributes: WeightGradientAttributes,
   image: Shape,
   gradient: Shape,
 ): string {
-  const [batch, channels, height, width] = image as [number, number, number, number];
-  const [, outputs, rows, columns] = gradient as [number, number, number, number];
+  const [batch, channels] = image as [number, number];
+  const [, outputs, ...spread] = gradient as [number, number, number, number];
+  const { fitted, size, convolution } = spreadKernel(e, x, attributes, image, gradient);
+  const swap = (tensor: string, shape: readonly number[]): string =>
+    batch === 1 ? e.reshape(tensor, shape) : e.transpose(tensor, [1, 0, 2, 3]);
+  const product = e.one(
+    "Conv",
+    [swap(fitted, [channels, batch, ...size]), swap(dy, [outputs, batch, ...spread])],
+    convolution,
+  );
+  return e.transpose(product, [1, 0, 2, 3]);
+}
+
+/** The same of a depthwise convolution: every channel of every image is a group, and the images are summed. */
+export function lowerDepthwiseWeightGradientAsConv(
+  e: OnnxEmitter,
+  x: string,
+  dy: string,
+  attributes: WeightGradientAttributes,
+  image: Shape,
+  gradient: Shape,
+): string {
+  const [batch, channels] = image as [number, number];
+  const { fitted, size, convolution } = spreadKernel(e, x, attributes, image, gradient);
+  const group = batch * channels;
+  const product = e.one(
+    "Conv",
+    [e.reshape(fitted, [1, group, ...size]), e.reshape(dy, [group, 1, ...gradient.slice(2)])],
+    { ...convolution, group },
+  );
+  const byImage = e.reshape(product, [batch, channels, 1, ...attributes.kernel]);
+  return batch === 1
+    ? e.reshape(product, [channels, 1, ...attributes.kernel])
+    : e.one("ReduceSum", [byImage, e.ints([0])], { keepdims: 0 });
+}
+
+type WeightGradientAttributes = ConvAttributes & { readonly kernel: readonly [number, number] };
+
+/** What it takes to use dy, spread by the stride, as a kernel: the image cut to what it reaches, and Conv's attributes. */
+function spreadKernel(
+  e: OnnxEmitter,
+  x: string,
+  { stride, padding, kernel }: WeightGradientAttributes,
+  image: Shape,
+  gradient: Shape,
+) {
+  const [height, width] = image.slice(2) as [number, number];
+  const [rows, columns] = gradient.slice(2) as [number, number];
   // What no position of the kernel reaches is cut off: negative padding.
   const bottom = kernel[0] + stride * (rows - 1) - height - padding.top;
   const right = kernel[1] + stride * (columns - 1) - width - padding.left;
   const before = [0, 0, padding.top, padding.left];
   const after = [0, 0, bottom, right];
   const cuts = Math.min(...before, ...after) < 0;
-  const fitted = cuts ? e.pad(x, before, after) : x;
-  const size = cuts ? [height + padding.top + bottom, width + padding.left + right] : [height, width];
-  const swap = (tensor: string, shape: readonly number[]): string =>
-    batch === 1 ? e.reshape(tensor, shape) : e.transpose(tensor, [1, 0, 2, 3]);
-  const product = e.one(
-    "Conv",
-    [swap(fitted, [channels, batch, ...size]), swap(dy, [outputs, batch, rows, columns])],
-    {
+  return {
+    fitted: cuts ? e.pad(x, before, after) : x,
+    size: cuts ? [height + padding.top + bottom, width + padding.left + right] : [height, width],
+    convolution: {
       kernel_shape: [rows, columns],
       dilations: [stride, stride],
       pads: cuts ? [0, 0, 0, 0] : [padding.top, padding.left, bottom, right],
     },
-  );
-  return e.transpose(product, [1, 0, 2, 3]);
+  };
 }
 
 /** A vector of ones: the scale of a normalisation that has none. */

@@ -3,7 +3,12 @@ import { constantValue } from "../graph/language.js";
 import type { OpAttributes, OpName } from "../graph/ops.js";
 import type { Shape } from "../graph/shape.js";
 import type { OnnxEmitter } from "./emitter.js";
-import { lowerConv, lowerConvTranspose, lowerConvWeightGradient } from "./lower-conv.js";
+import {
+  lowerConv,
+  lowerConvTranspose,
+  lowerConvWeightGradient,
+  lowerDepthwiseWeightGradient,
+} from "./lower-conv.js";
 import {
   lowerNormalize,
   lowerPadZero,
@@ -15,6 +20,7 @@ import {
 } from "./lower-spatial.js";
 import {
   lowerConvWeightGradientAsConv,
+  lowerDepthwiseWeightGradientAsConv,
   lowerSignByComparison,
   lowerSoftplusByLog,
   onesAsConstant,
@@ -123,6 +129,12 @@ export const LOWERINGS: { readonly [K in Exclude<OpName, "input">]: Lowering<K> 
     lowerConvTranspose(e, inputs, attributes, shapes[0]!, shapes[1]!),
   convWeightGradient: (e, { attributes, inputs, shapes }) =>
     lowerConvWeightGradient(e, inputs[0]!, inputs[1]!, attributes, shapes[0]!, shapes[1]!),
+  depthwiseConv2d: (e, { attributes, inputs, shapes }) =>
+    lowerConv(e, inputs, attributes, shapes[1]!, shapes[1]![0]!),
+  depthwiseConvTranspose2d: (e, { attributes, inputs, shapes }) =>
+    lowerConvTranspose(e, inputs, attributes, shapes[0]!, shapes[1]!, shapes[1]![0]!),
+  depthwiseConvWeightGradient: (e, { attributes, inputs, shapes }) =>
+    lowerDepthwiseWeightGradient(e, inputs[0]!, inputs[1]!, attributes, shapes[0]!, shapes[1]!),
   normalize: (e, { attributes, inputs, shapes }) => lowerNormalize(e, inputs[0]!, attributes, shapes[0]!),
 };
 
@@ -133,6 +145,8 @@ const WEBGPU: Partial<typeof LOWERINGS> = {
   select: simple("Where"),
   convWeightGradient: (e, { attributes, inputs, shapes }) =>
     lowerConvWeightGradientAsConv(e, inputs[0]!, inputs[1]!, attributes, shapes[0]!, shapes[1]!),
+  depthwiseConvWeightGradient: (e, { attributes, inputs, shapes }) =>
+    lowerDepthwiseWeightGradientAsConv(e, inputs[0]!, inputs[1]!, attributes, shapes[0]!, shapes[1]!),
   normalize: (e, { attributes, inputs, shapes }) =>
     lowerNormalize(e, inputs[0]!, attributes, shapes[0]!, (count) => onesAsConstant(e, count)),
 };

@@ -8,6 +8,9 @@ import {
   conv2d,
   convTranspose2d,
   convWeightGradient,
+  depthwiseConv2d,
+  depthwiseConvTranspose2d,
+  depthwiseConvWeightGradient,
   input,
   padZero,
   reduceSum,
@@ -78,6 +81,25 @@ describe("adjoint", () => {
       given: x!,
       forward: (weight, image) => conv2d(image, weight, attributes),
       adjoint: (y, image) => convWeightGradient(image, y, { ...attributes, kernel: [w![2]!, w![3]!] }),
+    }));
+  });
+
+  it("of depthwiseConv2d in the image and in the weight are its two gradients", () => {
+    forAll("depthwiseConv2d", ({ attributes, shapes: [x, w] }, to) => ({
+      from: x!,
+      to,
+      given: w!,
+      forward: (image, weight) => depthwiseConv2d(image, weight, attributes),
+      adjoint: (y, weight) =>
+        depthwiseConvTranspose2d(y, weight, { ...attributes, outputSize: [x![2]!, x![3]!] }),
+    }));
+    forAll("depthwiseConv2d", ({ attributes, shapes: [x, w] }, to) => ({
+      from: w!,
+      to,
+      given: x!,
+      forward: (weight, image) => depthwiseConv2d(image, weight, attributes),
+      adjoint: (y, image) =>
+        depthwiseConvWeightGradient(image, y, { ...attributes, kernel: [w![2]!, w![3]!] }),
     }));
   });
 

@@ -222,6 +222,29 @@ const EXAMPLES: { readonly [K in OpName]: readonly Example<K>[] } = {
       outputs: [at([1, 1, 2, 1], 6400, 9731)],
     },
   ],
+  // Two channels: the second's kernel is ten times the first's.
+  depthwiseConv2d: [
+    {
+      attributes: { stride: 1, padding: nothing },
+      inputs: [at([1, 2, 1, 2], 1, 2, 3, 4), at([2, 1, 1, 2], 1, 10, 10, 100), at([2], 0, 0.5)],
+      outputs: [at([1, 2, 1, 1], 21, 430.5)],
+    },
+  ],
+  depthwiseConvTranspose2d: [
+    {
+      attributes: { stride: 1, padding: nothing, outputSize: [1, 2] },
+      inputs: [at([1, 2, 1, 1], 2, 3), at([2, 1, 1, 2], 1, 10, 10, 100)],
+      outputs: [at([1, 2, 1, 2], 2, 20, 30, 300)],
+    },
+  ],
+  depthwiseConvWeightGradient: [
+    {
+      // Over two images.
+      attributes: { stride: 1, padding: nothing, kernel: [1, 2] },
+      inputs: [at([2, 2, 1, 2], 1, 2, 3, 4, 5, 6, 7, 8), at([2, 2, 1, 1], 1, 10, 100, 1000)],
+      outputs: [at([2, 1, 1, 2], 501, 602, 7030, 8040)],
+    },
+  ],
 };
 
 describe.each(Object.keys(OPS) as OpName[])("the interpreter's %s", (op) => {

@@ -121,6 +121,10 @@ export function opCases(limits: Limits): { readonly [K in OpName]: Cases<K> } {
     return padding.map((attributes) => ({ attributes, shapes: [shape] }));
   });
   const convolutions = convolution(limits);
+  const depthwise = convolutions.map((c): Convolution => {
+    const channels = c.x[1]!;
+    return { ...c, w: [channels, 1, ...c.w.slice(2)], y: c.y.with(1, channels) };
+  });
   const withBias = (shapes: Shape[], channels: number, { bias }: Convolution): Shape[] =>
     bias ? [...shapes, [channels]] : shapes;
 
@@ -243,6 +247,18 @@ export function opCases(limits: Limits): { readonly [K in OpName]: Cases<K> } {
       shapes: withBias([c.y, c.w], c.w[1]!, c),
     })),
     convWeightGradient: convolutions.map((c) => ({
+      attributes: { stride: c.stride, padding: c.padding, kernel: sizeOf(c.w) },
+      shapes: [c.x, c.y],
+    })),
+    depthwiseConv2d: depthwise.map((c) => ({
+      attributes: { stride: c.stride, padding: c.padding },
+      shapes: withBias([c.x, c.w], c.w[0]!, c),
+    })),
+    depthwiseConvTranspose2d: depthwise.map((c) => ({
+      attributes: { stride: c.stride, padding: c.padding, outputSize: sizeOf(c.x) },
+      shapes: withBias([c.y, c.w], c.w[0]!, c),
+    })),
+    depthwiseConvWeightGradient: depthwise.map((c) => ({
       attributes: { stride: c.stride, padding: c.padding, kernel: sizeOf(c.w) },
       shapes: [c.x, c.y],
     })),

@@ -63,6 +63,9 @@ const SUMS: readonly OpName[] = [
   "conv2d",
   "convTranspose2d",
   "convWeightGradient",
+  "depthwiseConv2d",
+  "depthwiseConvTranspose2d",
+  "depthwiseConvWeightGradient",
 ];
 
 function largestError(op: OpName, outputs: readonly Tensor[], feeds: Feeds, actual: Float32Array[]): number {
@@ -201,6 +204,24 @@ describe("convolutions of all sizes on ONNX Runtime", () => {
     const weight = { ...attributes, kernel: [kernel, kernel] as const };
     await expectAgreement("convWeightGradient", { attributes: weight, shapes: [x, y] }, 3);
   });
+});
+
+it.each([
+  { layer: "separable block", x: [1, 40, 18, 18], stride: 1, padding: evenPadding(0) },
+  { layer: "batch, padded", x: [3, 20, 11, 14], stride: 1, padding: evenPadding(1) },
+  { layer: "stride 2", x: [2, 20, 12, 9], stride: 2, padding: { top: 0, left: 1, bottom: 2, right: 0 } },
+])("depthwise convolutions on ONNX Runtime: $layer", async ({ x, stride, padding }) => {
+  const [kernel, w] = [[3, 3] as const, [x[1]!, 1, 3, 3]];
+  const attributes = { stride, padding };
+  const y = OPS.depthwiseConv2d.shapes(attributes, [x, w])[0]!;
+  await expectAgreement("depthwiseConv2d", { attributes, shapes: [x, w, [x[1]!]] }, 1);
+  const transposed = { ...attributes, outputSize: [x[2]!, x[3]!] as const };
+  await expectAgreement("depthwiseConvTranspose2d", { attributes: transposed, shapes: [y, w] }, 2);
+  await expectAgreement(
+    "depthwiseConvWeightGradient",
+    { attributes: { ...attributes, kernel }, shapes: [x, y] },
+    3,
+  );
 });
 
 describe("extreme values on ONNX Runtime", () => {

@@ -29,8 +29,8 @@ const matmul: Kernel<"matmul"> = ({ transposeA, transposeB }, inputs, [shape]) =
 type Visit = (xAt: number, wAt: number, yAt: number, count: number) => void;
 
 /**
- * Visits every product x · w that a convolution of images x [N, C, H, W] with w [O, C, kh, kw] sums into an element of
- * y [N, O, H′, W′], as rows of pixels.
+ * Visits every product x · w that a convolution of images x [N, C, H, W] with w [O, C / groups, kh, kw] sums into an
+ * element of y [N, O, H′, W′], as rows of pixels. Each group of outputs sees the channels of its own group alone.
  */
 function forEachRow(
   { stride, padding }: ConvAttributes,
@@ -38,14 +38,16 @@ function forEachRow(
   visit: Visit,
 ): void {
   const [channels, height, width] = xShape.slice(1) as [number, number, number];
-  const [outputs, , kh, kw] = wShape as [number, number, number, number];
+  const [outputs, seen, kh, kw] = wShape as [number, number, number, number];
   const [batch, , rows, columns] = yShape as [number, number, number, number];
+  const outputsOfGroup = (outputs * seen) / channels;
   for (let n = 0; n < batch; n++) {
     for (let o = 0; o < outputs; o++) {
-      for (let c = 0; c < channels; c++) {
+      const start = Math.floor(o / outputsOfGroup) * seen;
+      for (let c = start; c < start + seen; c++) {
         for (let i = 0; i < kh; i++) {
           for (let j = 0; j < kw; j++) {
-            const wAt = ((o * channels + c) * kh + i) * kw + j;
+            const wAt = ((o * seen + c - start) * kh + i) * kw + j;
             // The columns of y whose pixel of x, column · stride + shift, is inside the image.
             const shift = j - padding.left;
             const first = Math.max(0, Math.ceil(-shift / stride));
@@ -70,7 +72,7 @@ function biasImages(shape: Shape, bias: Value | undefined): Float64Array {
     : new Float64Array(elements(shape));
 }
 
-const conv2d: Kernel<"conv2d"> = (attributes, inputs, [shape]) => {
+const conv2d: Kernel<"conv2d" | "depthwiseConv2d"> = (attributes, inputs, [shape]) => {
   const [x, w, bias] = inputs as [Value, Value, Value?];
   const result = biasImages(shape!, bias);
   const { stride } = attributes;
@@ -80,7 +82,11 @@ const conv2d: Kernel<"conv2d"> = (attributes, inputs, [shape]) => {
   return [result];
 };
 
-const convTranspose2d: Kernel<"convTranspose2d"> = (attributes, inputs, [shape]) => {
+const convTranspose2d: Kernel<"convTranspose2d" | "depthwiseConvTranspose2d"> = (
+  attributes,
+  inputs,
+  [shape],
+) => {
   const [y, w, bias] = inputs as [Value, Value, Value?];
   const result = biasImages(shape!, bias);
   const { stride } = attributes;
@@ -90,7 +96,11 @@ const convTranspose2d: Kernel<"convTranspose2d"> = (attributes, inputs, [shape])
   return [result];
 };
 
-const convWeightGradient: Kernel<"convWeightGradient"> = (attributes, inputs, [shape]) => {
+const convWeightGradient: Kernel<"convWeightGradient" | "depthwiseConvWeightGradient"> = (
+  attributes,
+  inputs,
+  [shape],
+) => {
   const [x, dy] = inputs as [Value, Value];
   const result = new Float64Array(elements(shape!));
   const { stride } = attributes;
@@ -100,4 +110,13 @@ const convWeightGradient: Kernel<"convWeightGradient"> = (attributes, inputs, [s
   return [result];
 };
 
-export const productKernels = { matmul, conv2d, convTranspose2d, convWeightGradient };
+export const productKernels = {
+  matmul,
+  conv2d,
+  convTranspose2d,
+  convWeightGradient,
+  // Groups of one channel: the weights' shapes say so.
+  depthwiseConv2d: conv2d,
+  depthwiseConvTranspose2d: convTranspose2d,
+  depthwiseConvWeightGradient: convWeightGradient,
+};
