@@ -9,6 +9,7 @@ import {
   discriminator,
   type GeneratorOptions,
   generator,
+  MOBILE_RESNET_BLOCKS,
   type Network,
   RESNET_BLOCKS,
   SKIP,
@@ -22,7 +23,7 @@ export interface GeneratorArchitecture extends Omit<GeneratorOptions, "no_dropou
   readonly kind: "generator";
   readonly inputChannels: number;
   readonly outputChannels: number;
-  /** Whether it was trained with dropout; undefined for a U-Net, whose weights have the same names either way. */
+  /** Whether it was trained with dropout; undefined for U-Nets and mobile ResNets, whose names are the same either way. */
   readonly dropout: boolean | undefined;
 }
 
@@ -70,7 +71,8 @@ export function inferNetwork(
   if (seen.has("net.0.weight")) return inferPixelGan(seen);
   if (seen.has("decoder.0.conv1.weight")) return inferVggUnet(seen);
   if (seen.has("strided.0.conv.weight")) return inferStridedGan(seen);
-  if (seen.has("model.10.conv_block.1.weight")) return inferResnet(seen);
+  if (seen.has("model.10.conv_block.1.weight")) return inferResnet(seen, false);
+  if (seen.has("model.10.conv_block.1.conv.0.weight")) return inferResnet(seen, true);
   if (seen.has("model.0.weight")) return inferPatchGan(seen);
   throw seen.unknown("no known network has such tensors");
 }
@@ -119,10 +121,11 @@ function unetStyle(
   return norm === "batch" || norm === "instance_affine" ? "torch" : undefined;
 }
 
-function inferResnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
+function inferResnet(seen: StateDict, separable: boolean): InferredNetwork<GeneratorArchitecture> {
+  const first = separable ? "conv_block.1.conv.0.weight" : "conv_block.1.weight";
   let blocks = 0;
-  while (seen.has(`model.${10 + blocks}.conv_block.1.weight`)) blocks++;
-  const netG = nameWith(RESNET_BLOCKS, blocks);
+  while (seen.has(`model.${10 + blocks}.${first}`)) blocks++;
+  const netG = separable ? nameWith(MOBILE_RESNET_BLOCKS, blocks) : nameWith(RESNET_BLOCKS, blocks);
   if (netG === undefined) {
     throw seen.unknown(`a ResNet of ${blocks} ${blocks === 1 ? "block" : "blocks"}; known are 6 and 9`);
   }
@@ -134,7 +137,7 @@ function inferResnet(seen: StateDict): InferredNetwork<GeneratorArchitecture> {
     norm: seen.norm("model.1", "model.2"),
     upsample: up[0] > up[1] ? "deconv" : "resize-conv",
     outputChannels: seen.shape(`model.${17 + blocks}.weight`)[0],
-    dropout: !seen.isConv("model.10.conv_block.5.weight"),
+    dropout: separable ? undefined : !seen.isConv("model.10.conv_block.5.weight"),
     ...seen.untold("torch"),
   });
 }
@@ -287,7 +290,7 @@ class StateDict {
 
   private error(problem: string): PixcycleError {
     return new PixcycleError("E_CHECKPOINT_MISMATCH", `${this.where} ${problem}.`, {
-      hint: "Known are the reference's ResNet and U-Net generators, PatchGAN and PixelGAN, as state dicts, and affinelayer's U-Net.",
+      hint: "Known are the reference's ResNet and U-Net generators, the mobile ResNet of GAN Compression, PatchGAN and PixelGAN, as state dicts, and affinelayer's U-Net.",
     });
   }
 }

@@ -7,7 +7,7 @@ import { discriminatorNorm } from "../options/discriminator-norm.js";
 import { generatorDivisors } from "../options/divisors.js";
 import type { NetworkOptions } from "../options/schema.js";
 import { patchGan, pixelGan, stridedGan } from "./discriminators.js";
-import { resnet } from "./resnet.js";
+import { type ResnetOptions, resnet } from "./resnet.js";
 import { unet } from "./unet.js";
 import { vggUnet } from "./vgg-unet.js";
 
@@ -60,8 +60,13 @@ export interface Network {
 export const UNET_DOWNS = { unet_64: 6, unet_128: 7, unet_256: 8 } as const;
 /** The residual blocks of each ResNet. */
 export const RESNET_BLOCKS = { resnet_6blocks: 6, resnet_9blocks: 9 } as const;
+/** The same of those whose blocks are of separable convolutions. */
+export const MOBILE_RESNET_BLOCKS = { mobile_resnet_6blocks: 6, mobile_resnet_9blocks: 9 } as const;
 
 const isUnet = (name: GeneratorName): name is keyof typeof UNET_DOWNS => name in UNET_DOWNS;
+
+const isMobile = (name: GeneratorName): name is keyof typeof MOBILE_RESNET_BLOCKS =>
+  name in MOBILE_RESNET_BLOCKS;
 
 const isVgg = (name: GeneratorName): name is "vgg16_unet" => name === "vgg16_unet";
 
@@ -79,12 +84,19 @@ export function generator(
     ? (state, x) => vggUnet(state, x, shared)
     : isUnet(netG)
       ? (state, x) => unet(state, x, { ...shared, slope, style, downs: UNET_DOWNS[netG] })
-      : (state, x) => resnet(state, x, { ...shared, blocks: RESNET_BLOCKS[netG] });
+      : (state, x) => resnet(state, x, { ...shared, ...resnetBlocks(netG) });
   const forward = options.learn_residual === true ? residual(translate, outputChannels) : translate;
   const divisor = generatorDivisors[netG];
   // A ResNet mirrors 3 pixels at full size and 1 at a quarter of it.
   return { name, inputChannels, divisor, minimumSize: Math.max(divisor, 8), forward };
 }
+
+const resnetBlocks = (
+  netG: keyof typeof RESNET_BLOCKS | keyof typeof MOBILE_RESNET_BLOCKS,
+): Pick<ResnetOptions, "blocks" | "separable"> =>
+  isMobile(netG)
+    ? { blocks: MOBILE_RESNET_BLOCKS[netG], separable: true }
+    : { blocks: RESNET_BLOCKS[netG], separable: false };
 
 /** The name of the weight that tells a residual generator from others. */
 export const SKIP = "skip.weight";

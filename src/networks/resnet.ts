@@ -1,12 +1,14 @@
 import type { Tensor } from "../graph/graph.js";
 import { add, evenPadding, reflectPad, relu, tanh } from "../graph/language.js";
 import type { NetworkState } from "../nn/forward.js";
-import { conv, convTranspose, dropout, type Norm, norm, resizeConv } from "../nn/layers.js";
+import { conv, convTranspose, dropout, type Norm, norm, resizeConv, separableConv } from "../nn/layers.js";
 
 export interface ResnetOptions {
   readonly outputChannels: number;
   readonly filters: number;
   readonly blocks: number;
+  /** The blocks' convolutions are separable: the generator of the compressed CycleGANs (Li et al., 2020). */
+  readonly separable: boolean;
   readonly norm: Norm;
   readonly dropout: boolean;
   readonly upsample: "deconv" | "resize-conv";
@@ -47,7 +49,7 @@ export function resnet(state: NetworkState, x: Tensor, options: ResnetOptions): 
   }
   for (let i = 1; i <= options.blocks; i++) {
     features = graph.scope(`block${i}`, () =>
-      block(state, `model.${position}.conv_block`, features, options),
+      (options.separable ? separableBlock : block)(state, `model.${position}.conv_block`, features, options),
     );
     position++;
   }
@@ -83,4 +85,13 @@ function block(state: NetworkState, prefix: string, x: Tensor, options: ResnetOp
   const dropped = options.dropout ? dropout(state, `${prefix}.4`, active) : active;
   const last = conv(state, `${prefix}.${second}`, reflectPad(dropped, evenPadding(1)), layer);
   return add(x, norm(state, `${prefix}.${second + 1}`, last, options.norm));
+}
+
+/** As `block`, of separable convolutions. The reference always has a dropout layer here, which need not drop anything. */
+function separableBlock(state: NetworkState, prefix: string, x: Tensor, options: ResnetOptions): Tensor {
+  const first = separableConv(state, `${prefix}.1`, x, options.norm);
+  const active = relu(norm(state, `${prefix}.2`, first, options.norm));
+  const dropped = options.dropout ? dropout(state, `${prefix}.4`, active) : active;
+  const last = separableConv(state, `${prefix}.6`, dropped, options.norm);
+  return add(x, norm(state, `${prefix}.7`, last, options.norm));
 }

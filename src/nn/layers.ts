@@ -3,6 +3,7 @@ import {
   add,
   conv2d,
   convTranspose2d,
+  depthwiseConv2d,
   evenPadding,
   mul,
   normalize,
@@ -116,6 +117,22 @@ export function norm(state: NetworkState, name: string, x: Tensor, { kind, eps, 
 
 const follow = (running: Tensor, batch: Tensor, momentum: number): Tensor =>
   add(mul(running, 1 - momentum), mul(batch, momentum));
+
+/**
+ * A separable convolution (Howard et al., 2017) as the compressed CycleGANs have it (Li et al., 2020), 3×3 with mirrored
+ * borders: every channel of x [N, C, H, W] by a kernel of its own, an instance norm, then a 1×1 convolution, [N, C, H, W].
+ * Whatever norm follows, the one between is per image and without parameters, and both convolutions have a bias.
+ */
+export function separableConv(state: NetworkState, name: string, x: Tensor, between: Norm): Tensor {
+  const channels = x.shape[1]!;
+  const weight = state.parameter(`${name}.conv.0.weight`, [channels, 1, 3, 3], { kind: "weight" });
+  const layer = { out: channels, kernel: 1, bias: true };
+  const apart = depthwiseConv2d(reflectPad(x, evenPadding(1)), weight, {
+    bias: bias(state, `${name}.conv.0`, layer),
+  });
+  const kind = between.kind === "none" ? "none" : "instance";
+  return conv(state, `${name}.conv.2`, norm(state, `${name}.conv.1`, apart, { ...between, kind }), layer);
+}
 
 /** Zeroes elements with probability p and scales the rest by 1 / (1 − p); nothing in evaluation. */
 export function dropout(state: NetworkState, name: string, x: Tensor, probability = 0.5): Tensor {

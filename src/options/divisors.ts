@@ -4,6 +4,8 @@ import type { NetworkOptions } from "./schema.js";
 export const generatorDivisors: Readonly<Record<NetworkOptions["netG"], number>> = {
   resnet_9blocks: 4,
   resnet_6blocks: 4,
+  mobile_resnet_9blocks: 4,
+  mobile_resnet_6blocks: 4,
   unet_256: 256,
   unet_128: 128,
   unet_64: 64,

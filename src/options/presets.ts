@@ -65,35 +65,45 @@ const tensorflow = {
   n_epochs_decay: 0,
 } as const;
 
+const torchPix2pix = {
+  ...torch,
+  model: "pix2pix",
+  netG: "unet_256",
+  norm: "batch",
+  no_dropout: false,
+  gan_mode: "vanilla",
+  update_order: "D_first",
+  lambda_identity: 0,
+  pool_size: 0,
+  dataset_mode: "aligned",
+} as const;
+
+const torchCycleGan = {
+  ...torch,
+  model: "cycle_gan",
+  netG: "resnet_9blocks",
+  norm: "instance",
+  no_dropout: true,
+  gan_mode: "lsgan",
+  update_order: "together",
+  lambda_identity: 0.5,
+  pool_size: 50,
+  dataset_mode: "unaligned",
+} as const;
+
+/** The small generator of GAN Compression (Li et al., 2020), for CPUs and phones. */
+const mobile = { netG: "mobile_resnet_9blocks", ngf: 32, norm: "instance", no_dropout: true } as const;
+
 /**
- * The defaults of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix (torch-…) and of TensorFlow's tutorials
- * pix2pix and CycleGAN (tf-…), and of a CycleGAN on VGG16 (vgg-…), each a complete set.
+ * The defaults of https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix (torch-…), the same with a small generator
+ * (mobile-…), of TensorFlow's tutorials pix2pix and CycleGAN (tf-…), and of a CycleGAN on VGG16 (vgg-…), each a
+ * complete set.
  */
 export const presets: Record<PresetName, PresetValues> = {
-  "torch-pix2pix": {
-    ...torch,
-    model: "pix2pix",
-    netG: "unet_256",
-    norm: "batch",
-    no_dropout: false,
-    gan_mode: "vanilla",
-    update_order: "D_first",
-    lambda_identity: 0,
-    pool_size: 0,
-    dataset_mode: "aligned",
-  },
-  "torch-cyclegan": {
-    ...torch,
-    model: "cycle_gan",
-    netG: "resnet_9blocks",
-    norm: "instance",
-    no_dropout: true,
-    gan_mode: "lsgan",
-    update_order: "together",
-    lambda_identity: 0.5,
-    pool_size: 50,
-    dataset_mode: "unaligned",
-  },
+  "torch-pix2pix": torchPix2pix,
+  "torch-cyclegan": torchCycleGan,
+  "mobile-pix2pix": { ...torchPix2pix, ...mobile },
+  "mobile-cyclegan": { ...torchCycleGan, ...mobile },
   "tf-pix2pix": {
     ...tensorflow,
     model: "pix2pix",

@@ -7,7 +7,10 @@ import { z } from "zod";
  */
 export const networkOptions = {
   netG: z
-    .enum(["resnet_9blocks", "resnet_6blocks", "unet_256", "unet_128", "unet_64", "vgg16_unet"])
+    .enum([
+      ...(["resnet_9blocks", "resnet_6blocks", "mobile_resnet_9blocks", "mobile_resnet_6blocks"] as const),
+      ...(["unet_256", "unet_128", "unet_64", "vgg16_unet"] as const),
+    ])
     .describe("generator"),
   netD: z.enum(["basic", "n_layers", "pixel", "strided"]).describe("discriminator"),
   n_layers_D: z.int().min(1).max(8).describe("layers of the n_layers and the strided discriminator"),
@@ -142,7 +145,10 @@ const runOptions = {
 const modelOption = {
   model: z.enum(["pix2pix", "cycle_gan"]).describe("paired (pix2pix) or unpaired (cycle_gan) translation"),
   preset: z
-    .enum(["torch-pix2pix", "torch-cyclegan", "tf-pix2pix", "tf-cyclegan", "vgg-cyclegan"])
+    .enum([
+      ...(["torch-pix2pix", "torch-cyclegan", "mobile-pix2pix", "mobile-cyclegan"] as const),
+      ...(["tf-pix2pix", "tf-cyclegan", "vgg-cyclegan"] as const),
+    ])
     .describe("the complete set of defaults; --model picks its own"),
 };
 

@@ -23,6 +23,16 @@ describe("trained numbers of the reference's networks", () => {
     }
   });
 
+  // As PyTorch counts them: a separable convolution of C channels has 9·C + C and C·C + C.
+  it.each([
+    ["mobile_resnet_9blocks", 64, 1_987_075],
+    ["mobile_resnet_9blocks", 32, 514_307],
+    ["mobile_resnet_6blocks", 32, 407_555],
+  ] as const)("%s with ngf %i: %i", (netG, ngf, count) => {
+    const mobile = options({ netG, ngf, norm: "instance" });
+    expect(parameterCount(generator("net_G", mobile, 3, 3))).toBe(count);
+  });
+
   it.each([
     ["basic", "instance", 3, 2_764_737],
     ["basic", "batch", 6, 2_768_705],

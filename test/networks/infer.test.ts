@@ -35,7 +35,10 @@ const resnet = (norm: (typeof norms)[number] = "instance"): TensorMap =>
   );
 
 describe("a generator's architecture", () => {
-  const architectures = ["resnet_9blocks", "resnet_6blocks", "unet_256", "unet_128", "unet_64"] as const;
+  const architectures = [
+    ...(["resnet_9blocks", "resnet_6blocks", "mobile_resnet_9blocks", "mobile_resnet_6blocks"] as const),
+    ...(["unet_256", "unet_128", "unet_64"] as const),
+  ];
   const cases = architectures.flatMap((netG) =>
     norms.flatMap((norm) =>
       (["deconv", "resize-conv"] as const).flatMap((upsample) =>
@@ -53,7 +56,7 @@ describe("a generator's architecture", () => {
       const weights = stateDict(generator("net_G", { ...options, ngf }, inputChannels, outputChannels));
       const { architecture, network, weights: kept, dropped } = inferGenerator(weights, "net.pth");
       const { no_dropout, ...rest } = options;
-      const dropout = options.netG.startsWith("unet") ? undefined : !no_dropout;
+      const dropout = options.netG.startsWith("resnet") ? !no_dropout : undefined;
       expect(architecture).toEqual({
         ...{ kind: "generator", ...rest, ngf, inputChannels, outputChannels, dropout },
       });

@@ -7,7 +7,13 @@ import { Graph } from "../../src/graph/graph.js";
 import { interpret } from "../../src/graph/interpreter/interpret.js";
 import { input, reshape, sliceAxis } from "../../src/graph/language.js";
 import { inferNetwork } from "../../src/networks/infer.js";
-import { describeNetwork, discriminator, generator, type Network } from "../../src/networks/registry.js";
+import {
+  describeNetwork,
+  discriminator,
+  type GeneratorOptions,
+  generator,
+  type Network,
+} from "../../src/networks/registry.js";
 import { type Mode, NetworkState } from "../../src/nn/forward.js";
 import { exportToOnnx } from "../../src/onnx/export.js";
 import { RandomStream } from "../../src/random/philox.js";
@@ -52,7 +58,7 @@ function withWeights(network: Network): ExportedNetwork {
 }
 
 const made = (
-  netG: "resnet_6blocks" | "resnet_9blocks" | "unet_64" | "unet_128" | "unet_256" | "vgg16_unet",
+  netG: GeneratorOptions["netG"],
   norm: "batch" | "instance" | "instance_affine" | "none",
   upsample: "deconv" | "resize-conv" = "deconv",
   dropout = false,
@@ -71,6 +77,8 @@ const cases: Case[] = [
   { netG: "vgg16_unet", norm: "instance_affine", upsample: "deconv", mode: "train" },
   { netG: "vgg16_unet", norm: "batch", upsample: "deconv", mode: "eval" },
   { netG: "unet_64", norm: "instance_affine", upsample: "deconv", mode: "train" },
+  { netG: "mobile_resnet_6blocks", norm: "instance", upsample: "deconv", mode: "train" },
+  { netG: "mobile_resnet_6blocks", norm: "batch", upsample: "resize-conv", mode: "train" },
 ];
 for (const netG of ["resnet_6blocks", "unet_64"] as const) {
   for (const norm of ["batch", "instance", "none"] as const) {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { PixcycleError } from "../../src/errors.js";
 import { readConfigFile } from "../../src/options/config-file.js";
+import { presets } from "../../src/options/presets.js";
 import { type OptionSources, resolveOptions } from "../../src/options/resolve.js";
 import { allOptions } from "../../src/options/schema.js";
 
@@ -37,6 +38,12 @@ describe("presets", () => {
       ...{ save_latest_freq: 5000, print_freq: 100, display_freq: 400 },
     });
     expect(origins).toMatchObject({ model: "flag", netG: "preset", name: "default" });
+  });
+
+  it("changes the generator alone in the mobile presets", () => {
+    const small = { netG: "mobile_resnet_9blocks", ngf: 32, norm: "instance", no_dropout: true };
+    expect(presets["mobile-pix2pix"]).toEqual({ ...presets["torch-pix2pix"], ...small });
+    expect(presets["mobile-cyclegan"]).toEqual({ ...presets["torch-cyclegan"], ...small });
   });
 
   it("gives torch-cyclegan's values for cycle_gan and its other spelling", () => {
