@@ -63,6 +63,21 @@ export function adamUpdate(
 
 let kernel: AdamKernel | undefined;
 
+/**
+ * Whether this thread takes denormal numbers as zero. ONNX Runtime sets that for the thread of its first session; updates
+ * of two threads have the same bits only if both do or neither does.
+ */
+export function flushesDenormals(): boolean {
+  const state = {
+    parameter: new Float32Array(1),
+    firstMoment: Float32Array.of(2 ** -126),
+    secondMoment: new Float32Array(1),
+  };
+  const halved = { beta1: 0.5, beta2: 1, eps: 1, form: "torch" } as const;
+  adamUpdateInPlace(state, new Float32Array(1), halved, { stepSize: 1, secondCorrection: 1 });
+  return state.firstMoment[0] === 0;
+}
+
 /** The same update on plain arrays, in place and in float32. */
 export function adamUpdateInPlace(
   { parameter, firstMoment, secondMoment }: AdamState<Float32Array>,

@@ -1,7 +1,7 @@
 import type { FloatTensor } from "../formats/tensor.js";
 import type { Shape } from "../graph/shape.js";
 import { optimizerInputs } from "../models/program.js";
-import type { StateMemory, UpdateRequest } from "./memory.js";
+import type { RunRequest, StateMemory, UpdateRequest } from "./memory.js";
 import { type DeviceBuffer, GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
 import { compileCopy, compileUpdate, stepOutputs } from "./programs.js";
 
@@ -31,9 +31,7 @@ export class DeviceMemory implements StateMemory {
 
   async run(
     session: GraphSession,
-    feeds: ReadonlyMap<string, FloatTensor>,
-    fetches: ReadonlyMap<string, Float32Array | undefined>,
-    rewritten: readonly string[] = [],
+    { feeds, fetches, gradients = [], rewritten = [] }: RunRequest,
   ): Promise<Map<string, FloatTensor>> {
     await this.upload();
     const inputs = new Map<string, FloatTensor | DeviceBuffer>(feeds);
@@ -41,15 +39,19 @@ export class DeviceMemory implements StateMemory {
       const buffer = this.buffers.get(name);
       if (buffer) inputs.set(name, buffer);
     }
-    const fromHost = new Map([...fetches].filter(([name]) => !session.kept.has(name)));
-    const { outputs, kept } = await session.runKeeping(inputs, fromHost);
+    const wanted = [...fetches, ...gradients];
+    const fromHost = wanted.filter((name) => !session.kept.has(name));
+    const { outputs, kept } = await session.runKeeping(
+      inputs,
+      new Map(fromHost.map((name) => [name, undefined])),
+    );
     for (const key of rewritten) {
       await this.replace(key, kept.get(stepOutputs.next(key))!);
       kept.delete(stepOutputs.next(key));
     }
     try {
-      const wanted = new Map([...kept].filter(([name]) => fetches.has(name)));
-      return new Map([...outputs, ...(await this.download(wanted))]);
+      const onDevice = new Map([...kept].filter(([name]) => wanted.includes(name)));
+      return new Map([...outputs, ...(await this.download(onDevice))]);
     } finally {
       for (const buffer of kept.values()) await buffer.dispose();
     }
@@ -72,7 +74,7 @@ export class DeviceMemory implements StateMemory {
     const scalar = (value: number): FloatTensor => ({ shape: [], data: Float32Array.of(value) });
     feeds.set(optimizerInputs.stepSize(optimizer), scalar(scalars.stepSize));
     feeds.set(optimizerInputs.secondCorrection(optimizer), scalar(scalars.secondCorrection));
-    await this.run(session, feeds, new Map(), rewritten);
+    await this.run(session, { feeds, fetches: [], rewritten });
   }
 
   async close(): Promise<void> {

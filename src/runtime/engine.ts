@@ -19,6 +19,7 @@ import { type CompiledStep, compileStep, compileTranslation, stepOutputs } from 
 import type { Batch, InferRequest, ModelRunner, PhaseGradients, StepRequest, StepResult } from "./runner.js";
 import { SessionCache } from "./session-cache.js";
 import { counterTensor, StateStore } from "./state-store.js";
+import type { UpdateHelpers } from "./update-helpers.js";
 
 /** What one run of a step's graph gave. */
 interface RunResult extends StepResult {
@@ -28,8 +29,8 @@ interface RunResult extends StepResult {
 interface StepSession {
   readonly step: CompiledStep;
   readonly session: GraphSession;
-  /** Arrays that receive the gradients, reused by every run. */
-  readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** Parameters whose updates the host does. */
+  readonly gradients: readonly string[];
 }
 
 interface TranslationSession {
@@ -54,12 +55,14 @@ export class Engine implements ModelRunner {
     private readonly ort: OrtModule,
     private readonly options: ModelOptions,
     private readonly settings: SessionSettings,
+    /** Starts threads that help with updates on the host; they are closed with the engine. */
+    startHelpers?: () => Promise<UpdateHelpers>,
   ) {
     this.model = createModel(options);
     this.device = deviceOf(settings.device);
     const { target, updates } = this.device;
     this.lowering = { target, updates, conv: settings.conv ?? "auto" };
-    const memory = this.device.resident ? new DeviceMemory(ort, settings) : new HostMemory();
+    const memory = this.device.resident ? new DeviceMemory(ort, settings) : new HostMemory(startHelpers);
     this.state = new StateStore(memory, this.model, options, options.seed);
     for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size));
     for (const name of Object.keys(this.model.optimizers)) this.updates.set(name, 0);
@@ -119,8 +122,7 @@ export class Engine implements ModelRunner {
     );
     const feeds = new Map([["image", images]]);
     this.feedMasks(feeds, masks, undefined);
-    const fetches = new Map([["result", undefined]]);
-    return (await this.state.memory.run(session, feeds, fetches)).get("result")!;
+    return (await this.state.memory.run(session, { feeds, fetches: ["result"] })).get("result")!;
   }
 
   async saveState(): Promise<TensorMap> {
@@ -181,13 +183,16 @@ export class Engine implements ModelRunner {
     for (const { name } of program.optimizers) this.feedOptimizer(feeds, name, request.learningRate);
     const plans = this.planPools(feeds, step, batch.real_A.shape[0]!);
 
-    const fetches = new Map<string, Float32Array | undefined>();
-    for (const name of program.losses.keys()) fetches.set(stepOutputs.loss(name), undefined);
-    if (request.visuals)
-      for (const name of program.visuals.keys()) fetches.set(stepOutputs.visual(name), undefined);
-    for (const name of plans.keys()) fetches.set(stepOutputs.pool(name), undefined);
-    for (const [name, target] of gradients) fetches.set(stepOutputs.gradient(name), target);
-    const outputs = await this.state.memory.run(session, feeds, fetches, rewritten);
+    const outputs = await this.state.memory.run(session, {
+      feeds,
+      fetches: [
+        ...[...program.losses.keys()].map(stepOutputs.loss),
+        ...(request.visuals ? [...program.visuals.keys()].map(stepOutputs.visual) : []),
+        ...[...plans.keys()].map(stepOutputs.pool),
+      ],
+      gradients: gradients.map(stepOutputs.gradient),
+      rewritten,
+    });
 
     for (const [key, increment] of program.counters) this.state.count(key, increment);
     for (const [name, plan] of plans)
@@ -199,9 +204,7 @@ export class Engine implements ModelRunner {
     const losses = [...program.losses.keys()].map(
       (name) => [name, outputs.get(stepOutputs.loss(name))!.data[0]!] as const,
     );
-    const found = [...gradients.keys()].map(
-      (name) => [name, outputs.get(stepOutputs.gradient(name))!] as const,
-    );
+    const found = gradients.map((name) => [name, outputs.get(stepOutputs.gradient(name))!] as const);
     return {
       step,
       result: {
@@ -224,12 +227,8 @@ export class Engine implements ModelRunner {
         ...[...step.program.visuals.keys()].map(stepOutputs.visual),
       ];
       const session = await GraphSession.create(this.ort, step.compiled, this.settings, kept);
-      const gradients = step.hostOptimizers.flatMap((optimizer) => [...optimizer.gradients]);
-      return {
-        step,
-        session,
-        gradients: new Map(gradients.map(([name, { size }]) => [name, new Float32Array(size)])),
-      };
+      const gradients = step.hostOptimizers.flatMap((optimizer) => [...optimizer.gradients.keys()]);
+      return { step, session, gradients };
     });
   }
 

@@ -11,6 +11,17 @@ export interface UpdateRequest {
   readonly scalars: AdamScalars<number>;
 }
 
+/** One run of a graph on the state. */
+export interface RunRequest {
+  readonly feeds: ReadonlyMap<string, FloatTensor>;
+  /** The outputs that are wanted. */
+  readonly fetches: readonly string[];
+  /** Likewise, in arrays that the next run or update reuses. */
+  readonly gradients?: readonly string[];
+  /** State that the graph rewrites: the outputs `next/<name>` become its value, all or none. */
+  readonly rewritten?: readonly string[];
+}
+
 /** Where a model's tensors are between runs: the host's memory or a device's. */
 export interface StateMemory {
   /** Sets the value of a tensor; the array may be kept. */
@@ -18,16 +29,10 @@ export interface StateMemory {
   /** Copies of the current values. */
   read(): Promise<Map<string, FloatTensor>>;
   /**
-   * Runs a graph on the state: inputs with the name of a tensor get its value, and the outputs `next/<name>` of those in
-   * `rewritten` become its value, all or none.
-   * @returns the outputs asked for by `fetches`
+   * Runs a graph on the state: inputs with the name of a tensor get its value.
+   * @returns the outputs asked for
    */
-  run(
-    session: GraphSession,
-    feeds: ReadonlyMap<string, FloatTensor>,
-    fetches: ReadonlyMap<string, Float32Array | undefined>,
-    rewritten?: readonly string[],
-  ): Promise<Map<string, FloatTensor>>;
+  run(session: GraphSession, request: RunRequest): Promise<Map<string, FloatTensor>>;
   /** Updates parameters and moments. */
   update(request: UpdateRequest): Promise<void>;
   /** Frees the device's memory. */

@@ -6,6 +6,7 @@ import { Engine } from "../engine.js";
 import type { OrtModule } from "../ort.js";
 import { GeneratorEngine } from "../translator.js";
 import type { WorkerSetup } from "./protocol.js";
+import { startUpdateThreads } from "./update-threads.js";
 
 /** The thread that owns a model: ONNX Runtime blocks it during a step, and the main thread stays alive. */
 
@@ -17,9 +18,9 @@ const runtime = ort as OrtModule;
 const reply = (message: Reply): void => port.postMessage(message);
 
 function create(): object {
-  return setup.kind === "model"
-    ? new Engine(runtime, setup.options, setup.settings)
-    : new GeneratorEngine(runtime, setup.generator, setup.settings);
+  const { settings } = setup;
+  if (setup.kind === "generator") return new GeneratorEngine(runtime, setup.generator, settings);
+  return new Engine(runtime, setup.options, settings, () => startUpdateThreads(settings.threads));
 }
 
 try {
