@@ -8,9 +8,20 @@ import { type Device, deviceOf } from "./device.js";
 /** What pixcycle uses of ONNX Runtime; onnxruntime-node and onnxruntime-web both have it. */
 export interface OrtModule {
   readonly InferenceSession: {
-    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>;
+    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<OrtSession>;
   };
   readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => Tensor;
+}
+
+/** What pixcycle uses of a session. */
+export interface OrtSession {
+  /** @param fetches the wanted outputs, each with the tensor that receives it, or null for a new one; all if left out */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    fetches?: Readonly<Record<string, Tensor | null>>,
+  ): Promise<Readonly<Record<string, Tensor>>>;
+  release(): Promise<void>;
+  endProfiling(): void;
 }
 
 export interface SessionSettings {
@@ -55,7 +66,7 @@ export class GraphSession {
   private constructor(
     private readonly ort: OrtModule,
     readonly graph: CompiledGraph,
-    private readonly session: InferenceSession,
+    private readonly session: OrtSession,
     /** Outputs that stay in the device's memory. */
     readonly kept: ReadonlySet<string>,
   ) {}
@@ -173,7 +184,7 @@ export async function openSession(
   model: Uint8Array,
   device: Device,
   options: InferenceSession.SessionOptions,
-): Promise<InferenceSession> {
+): Promise<OrtSession> {
   try {
     return await ort.InferenceSession.create(model, {
       executionProviders: [device.provider],

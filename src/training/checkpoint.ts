@@ -5,24 +5,19 @@ import { PixcycleError } from "../errors.js";
 import { removeDirectoryAtomic, resolveDirectory, writeDirectoryAtomic } from "../formats/atomic.js";
 import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors.js";
 import type { TensorMap } from "../formats/tensor.js";
-import type { Options } from "../options/schema.js";
 import { version } from "../version.js";
-import type { TrainingPosition } from "./position.js";
+import type { CheckpointAbout } from "./run-store.js";
 
 /**
  * A checkpoint is a folder `step-00001234` that holds the whole state of a training:
  * `net_*.safetensors` (one per network, the reference's state-dict names), `optimizer.safetensors`,
  * `pool.safetensors` and `state.json` (this record). It appears at once and complete.
  */
-export interface CheckpointRecord {
+export interface CheckpointRecord extends CheckpointAbout {
   readonly format: "pixcycle checkpoint";
   readonly version: 1;
   /** The version of pixcycle that wrote it. */
   readonly writer: string;
-  /** Kept for good (written at the end of an epoch), or one of the passing ones. */
-  readonly kept: boolean;
-  readonly position: TrainingPosition;
-  readonly options: Options;
   /** Size and digest of every other file. */
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
   /** SHA-256 of this file's text with this field empty. */
@@ -52,7 +47,7 @@ export function checkpointStep(name: string): number | undefined {
 export async function saveCheckpoint(
   folder: string,
   state: TensorMap,
-  about: Pick<CheckpointRecord, "kept" | "position" | "options">,
+  about: CheckpointAbout,
 ): Promise<string> {
   const contents = new Map<string, Uint8Array | string>();
   const files: Record<string, { bytes: number; sha256: string }> = {};

@@ -1,8 +1,8 @@
 import { checkDataset } from "../data/check.js";
 import { createLoader } from "../data/loader.js";
 import { PixcycleError } from "../errors.js";
-import { createModel } from "../models/model.js";
 import type { Options } from "../options/schema.js";
+import { checkSize, type SampleSize } from "./sizes.js";
 import type { TrainingData } from "./trainer.js";
 
 /** Above this many images only their headers are looked into before the training, to begin without a long wait. */
@@ -37,32 +37,7 @@ async function checkImages(options: Options): Promise<readonly string[]> {
   throw new PixcycleError(first.code, first.message, { hint, cause: first });
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
-function parseSize(text: string): Size {
+function parseSize(text: string): SampleSize {
   const [width = 0, height = 0] = text.split("×").map(Number);
   return { width, height };
-}
-
-/** Whether every network of the model can be run on images of a size. */
-function checkSize({ width, height }: Size, options: Options): void {
-  for (const { name, divisor, minimumSize } of createModel(options).networks) {
-    if (width % divisor !== 0 || height % divisor !== 0) {
-      throw new PixcycleError(
-        "E_DATA_SIZE",
-        `${name} needs sides that are multiples of ${divisor}, got ${width}×${height}.`,
-        { hint: "Use --preprocess resize_and_crop, or another --netG." },
-      );
-    }
-    if (width < minimumSize || height < minimumSize) {
-      throw new PixcycleError(
-        "E_DATA_SIZE",
-        `${name} needs sides of ${minimumSize} or more, got ${width}×${height}.`,
-        { hint: "Use a larger --crop_size, or --netD n_layers with a smaller --n_layers_D." },
-      );
-    }
-  }
 }

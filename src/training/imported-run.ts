@@ -1,27 +1,13 @@
 import { basename, dirname, join } from "node:path";
 import { PixcycleError } from "../errors.js";
 import type { TensorMap } from "../formats/tensor.js";
-import type { GeneratorArchitecture, InferredNetwork } from "../networks/infer.js";
-import { type OptionValues, type ResolvedOptions, resolveOptions } from "../options/resolve.js";
+import type { OptionValues } from "../options/resolve.js";
 import type { ModelName, Options } from "../options/schema.js";
 import { createRunner } from "../runtime/node/create.js";
 import { saveCheckpoint } from "./checkpoint.js";
+import { importedOptions, loadNetworks, type Networks } from "./imported-networks.js";
 import { startPosition } from "./position.js";
 import { beginRun, checkRunFolder, runFolder, writeLatest } from "./run-folder.js";
-
-/** The networks that a training of each model needs. */
-const NETWORKS: Readonly<Record<ModelName, readonly string[]>> = {
-  pix2pix: ["net_G", "net_D"],
-  cycle_gan: ["net_G_A", "net_G_B", "net_D_A", "net_D_B"],
-};
-
-type Networks = ReadonlyMap<string, InferredNetwork>;
-
-/** The model whose networks these are, or undefined if one is missing for training it. */
-export function trainableModel(networks: Networks): ModelName | undefined {
-  const models = Object.keys(NETWORKS) as ModelName[];
-  return models.find((model) => NETWORKS[model].every((name) => networks.has(name)));
-}
 
 /**
  * Writes networks as the run `path` at step 0, with fresh moments and empty pools, to be translated with, exported and
@@ -36,7 +22,11 @@ export async function writeImportedRun(
   networks: Networks,
   given: OptionValues,
 ): Promise<{ options: Options; checkpoint: string }> {
-  const resolved = runOptions(path, model, networks, given);
+  const resolved = importedOptions(model, networks, {
+    dataroot: join("datasets", basename(path)),
+    ...given,
+    ...{ runs_dir: dirname(path), name: basename(path) },
+  });
   const { options } = resolved;
   const folder = runFolder(options);
   await checkRunFolder(folder, options).catch((error: unknown) => {
@@ -52,48 +42,6 @@ export async function writeImportedRun(
   return { options, checkpoint };
 }
 
-/** The options that make these networks; what weights do not tell is the preset's. */
-function runOptions(
-  path: string,
-  model: ModelName,
-  networks: Networks,
-  given: OptionValues,
-): ResolvedOptions {
-  const [generatorName, discriminatorName] =
-    model === "pix2pix" ? ["net_G", "net_D"] : ["net_G_A", "net_D_A"];
-  const generator = networks.get(generatorName!)!.architecture;
-  const discriminator = networks.get(discriminatorName!)!.architecture;
-  if (generator.kind !== "generator" || discriminator.kind !== "discriminator") {
-    const [wrong, is] =
-      generator.kind === "generator" ? [discriminatorName, "generator"] : [generatorName, "discriminator"];
-    throw new PixcycleError("E_CHECKPOINT_MISMATCH", `The weights of ${wrong} are those of a ${is}.`, {
-      hint: "Check the names of the files.",
-    });
-  }
-  const { kind: _, inputChannels, outputChannels, dropout, ...generatorOptions } = generator;
-  const { kind: __, inputChannels: ___, ...discriminatorOptions } = discriminator;
-  return resolveOptions({
-    flags: {
-      ...{ model, ...discriminatorOptions, ...generatorOptions },
-      ...presetOf(model, generator),
-      ...{ input_nc: inputChannels, output_nc: outputChannels },
-      ...(dropout !== undefined && { no_dropout: !dropout }),
-      dataroot: join("datasets", basename(path)),
-      ...given,
-      ...{ runs_dir: dirname(path), name: basename(path) },
-    },
-  });
-}
-
-/** The preset that an architecture is of, where it is not the model's own. */
-function presetOf(
-  model: ModelName,
-  { net_style, netG }: GeneratorArchitecture,
-): Partial<Pick<Options, "preset">> {
-  if (net_style === "tf") return { preset: model === "pix2pix" ? "tf-pix2pix" : "tf-cyclegan" };
-  return netG === "vgg16_unet" && model === "cycle_gan" ? { preset: "vgg-cyclegan" } : {};
-}
-
 /** The whole state of a training that begins with the networks' weights. */
 async function modelState(options: Options, networks: Networks): Promise<TensorMap> {
   const runner = createRunner(options, {
@@ -102,13 +50,7 @@ async function modelState(options: Options, networks: Networks): Promise<TensorM
     conv: options.conv,
   });
   try {
-    for (const name of NETWORKS[options.model]) {
-      await runner.loadNetwork(name, networks.get(name)!.weights).catch((error: unknown) => {
-        if (!(error instanceof PixcycleError)) throw error;
-        const { code, message, hint } = error;
-        throw new PixcycleError(code, `${name}: ${message}`, { ...(hint && { hint }), cause: error });
-      });
-    }
+    await loadNetworks(runner, options.model, networks);
     return await runner.saveState();
   } finally {
     await runner.close();

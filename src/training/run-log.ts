@@ -2,19 +2,10 @@ import { readFile } from "node:fs/promises";
 import { EventWriter } from "../formats/tensorboard.js";
 import { MetricsLog } from "./metrics.js";
 import type { RunFolder } from "./run-folder.js";
-
-/** What a step leaves in the logs. */
-export interface LoggedStep {
-  readonly step: number;
-  readonly epoch: number;
-  readonly learningRate: number;
-  readonly losses: Readonly<Record<string, number>>;
-  readonly seconds: number;
-  readonly dataSeconds: number;
-}
+import type { LoggedStep, TrainingLog } from "./run-store.js";
 
 /** The logs of a run: `metrics.jsonl`, and the same for TensorBoard in `events.*`. */
-export class RunLog {
+export class RunLog implements TrainingLog {
   private constructor(
     private readonly metrics: MetricsLog,
     private readonly events: EventWriter,
@@ -44,7 +35,6 @@ export class RunLog {
     await this.events.scalars(step, { validation });
   }
 
-  /** Notes a diagnosis, or that the training was taken back. */
   async notice(step: number, epoch: number, notice: string): Promise<void> {
     await this.metrics.append({ step, epoch, notice });
   }

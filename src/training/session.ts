@@ -10,6 +10,7 @@ import {
 import type { OptionName, Options } from "../options/schema.js";
 import type { ModelRunner } from "../runtime/runner.js";
 import { loadCheckpoint } from "./checkpoint.js";
+import { FolderStore } from "./folder-store.js";
 import type { TrainHooks } from "./hooks.js";
 import { checkMemory, describeMemory, type MemoryEstimate } from "./memory.js";
 import { continuePosition, startPosition, type TrainingPosition } from "./position.js";
@@ -94,7 +95,8 @@ export async function runSession(
       const validate = measured ? { validate: await services.openValidation(options, runner) } : {};
       await beginRun(folder, resolved);
       return await runTraining({
-        ...{ options, runner, data, folder, start, ...validate },
+        ...{ options, runner, data, start, ...validate },
+        store: new FolderStore(folder),
         ...(hooks === undefined ? {} : { hooks }),
         ...(signal === undefined ? {} : { signal }),
         ...(deadline === undefined ? {} : { deadline }),

@@ -2,9 +2,8 @@ import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { Options } from "../options/schema.js";
 import type { Batch, ModelRunner } from "../runtime/runner.js";
-import { pruneCheckpoints, saveCheckpoint } from "./checkpoint.js";
 import { Diagnosis } from "./diagnosis.js";
-import { badLoss, isSound, lastGoodState, RECOVERY_RATE } from "./guard.js";
+import { badLoss, isSound, RECOVERY_RATE } from "./guard.js";
 import type { TrainHooks } from "./hooks.js";
 import {
   addValidation,
@@ -15,15 +14,15 @@ import {
   stopsEarly,
   type TrainingPosition,
 } from "./position.js";
-import { type RunFolder, writeBest, writeLatest } from "./run-folder.js";
-import { RunLog } from "./run-log.js";
+import type { RunStore, TrainingLog } from "./run-store.js";
 import { endEpoch, rateAtTime } from "./schedule.js";
+import type { SampleSize } from "./sizes.js";
 
 /** Where the batches come from. The order is decided by the options and the epoch alone. */
 export interface TrainingData {
   readonly batchesPerEpoch: number;
   /** The size of the largest image that a batch holds. */
-  readonly largest: { readonly width: number; readonly height: number };
+  readonly largest: SampleSize;
   /** The batches of an epoch (numbered from 1), without the first `startBatch`. */
   batches(epoch: number, startBatch: number): AsyncIterable<Batch>;
   /** Ends what loads ahead. */
@@ -35,7 +34,7 @@ export interface TrainerParts {
   readonly options: Options;
   readonly runner: ModelRunner;
   readonly data: TrainingData;
-  readonly folder: RunFolder;
+  readonly store: RunStore;
   /** Where to begin; the runner's state must be of that position. */
   readonly start: TrainingPosition;
   readonly hooks?: TrainHooks;
@@ -48,6 +47,8 @@ export interface TrainerParts {
   readonly deadline?: number;
   /** A distance to the truth on images that are not trained on: for the plateau schedule and `val_freq`. */
   readonly validate?: () => Promise<number>;
+  /** Awaited before every step: where a training can be paused. */
+  readonly beforeStep?: () => Promise<void>;
   /** Writes a step's images (by the reference's names, the real ones too), returns the path. */
   readonly writeSample?: (step: number, images: Readonly<Record<string, FloatTensor>>) => Promise<string>;
 }
@@ -70,7 +71,7 @@ export interface TrainingResult {
  * @throws PixcycleError E_DIVERGED the second time, or without a checkpoint; E_FILE_WRITE; earlier checkpoints stay whole
  */
 export async function runTraining(parts: TrainerParts): Promise<TrainingResult> {
-  const trainer = new Trainer(parts, await RunLog.open(parts.folder, parts.start.step));
+  const trainer = new Trainer(parts, await parts.store.openLog(parts.start.step));
   try {
     return await trainer.run();
   } finally {
@@ -88,7 +89,7 @@ class Trainer {
 
   constructor(
     private readonly parts: TrainerParts,
-    private log: RunLog,
+    private log: TrainingLog,
   ) {
     this.position = parts.start;
     this.savedStep = parts.start.step;
@@ -158,8 +159,10 @@ class Trainer {
     const { epoch, step } = this.position;
     let asked = performance.now();
     for await (const batch of this.loaded(epoch)) {
+      const dataSeconds = (performance.now() - asked) / 1000;
+      await this.parts.beforeStep?.();
       if (this.isOver()) return;
-      const wentOn = await this.trainStep(batch, (performance.now() - asked) / 1000);
+      const wentOn = await this.trainStep(batch, dataSeconds);
       if (!wentOn || this.position.epoch !== epoch || this.isOver()) return;
       asked = performance.now();
     }
@@ -252,9 +255,9 @@ class Trainer {
 
   /** Goes on from the last good checkpoint at a lower rate; or says why not. */
   private async goBack(problem: string, failedStep: number): Promise<void> {
-    const { runner, folder } = this.parts;
-    const good = await lastGoodState(folder.checkpoints, this.position.step);
-    if (good !== undefined) await writeLatest(folder, good.path);
+    const { runner, store } = this.parts;
+    const good = await store.lastGood(this.position.step);
+    if (good !== undefined) await store.makeNewest(good.path);
     if (good === undefined || this.position.recovery !== undefined) {
       const again = this.position.recovery === undefined ? "" : "Half the rate did not help. ";
       const hint = again + (await this.adviceAfter(failedStep, good?.position.step));
@@ -268,7 +271,7 @@ class Trainer {
     this.savedStep = fromStep;
     this.checkpoint = good.path;
     await this.log.close();
-    this.log = await RunLog.open(folder, fromStep);
+    this.log = await store.openLog(fromStep);
     await this.tell([`${problem} Back to the checkpoint of step ${fromStep}, and on at half the rate.`]);
   }
 
@@ -280,7 +283,7 @@ class Trainer {
     const recoveredFrom = this.position.recovery?.fromStep ?? good;
     if (good + 1 < failedStep && good <= recoveredFrom) return `Step ${good} is good: ${lower}.`;
     const before = recoveredFrom < good ? recoveredFrom : good - 1;
-    const older = await lastGoodState(this.parts.folder.checkpoints, before);
+    const older = await this.parts.store.lastGood(before);
     const other = older === undefined ? "begin again" : `add --epoch step-${older.position.step}`;
     return `Step ${good} may be good: ${lower}; if that fails, ${other}.`;
   }
@@ -295,18 +298,14 @@ class Trainer {
 
   /** @returns false where the weights are spoilt: nothing is written, and the next loss will tell */
   private async save(kept: boolean): Promise<boolean> {
-    const { options, runner, folder, hooks } = this.parts;
+    const { options, runner, store, hooks } = this.parts;
     const { position } = this;
     try {
       const state = await runner.saveState();
       if (!isSound(state)) return false;
-      const path = await saveCheckpoint(folder.checkpoints, state, { kept, position, options });
-      await writeLatest(folder, path);
+      const path = await store.save(state, { kept, position, options });
       this.checkpoint = path;
       this.savedStep = position.step;
-      const best = position.validation?.bestStep;
-      if (best !== undefined) await writeBest(folder, best);
-      await pruneCheckpoints(path, best);
       hooks?.onCheckpoint?.({ step: position.step, epoch: position.epoch, path, kept });
       return true;
     } catch (error) {

@@ -7,6 +7,7 @@ export type { Image } from "../data/pixels.js";
 export { ERROR_CODES, type ErrorCode, PixcycleError } from "../errors.js";
 export type { Preparation } from "../translation/prepare.js";
 export { version } from "../version.js";
+export { createRunner, type PageRunnerSettings } from "./create-runner.js";
 export type { LoadedGenerator } from "./engine.js";
 export type { Device } from "./runtime.js";
 export type { PixelSource } from "./source.js";

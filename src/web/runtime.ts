@@ -13,31 +13,57 @@ export interface RuntimeSettings {
   readonly runtime?: string;
 }
 
-export interface OpenSession {
+/** ONNX Runtime for a device. */
+export interface Runtime {
   readonly ort: typeof Ort;
-  readonly session: Ort.InferenceSession;
   readonly device: Device;
   /** Threads of the computation on the CPU; 1 on WebGPU. */
   readonly threads: number;
+}
+
+export interface OpenSession extends Runtime {
+  readonly session: Ort.InferenceSession;
 }
 
 /**
  * A session on the device that was asked for; with `auto`, on wasm if WebGPU fails.
  * @throws PixcycleError E_RUNTIME where the device is not there, or the model does not load
  */
-export async function openSession(model: Uint8Array, settings: RuntimeSettings): Promise<OpenSession> {
+export function openSession(model: Uint8Array, settings: RuntimeSettings): Promise<OpenSession> {
+  return onDevice(settings, async (runtime) => {
+    const session = await runtime.ort.InferenceSession.create(model, {
+      executionProviders: [runtime.device],
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+    });
+    return { ...runtime, session };
+  });
+}
+
+/**
+ * Opens something on the device that was asked for; with `auto`, on wasm if WebGPU fails.
+ * @throws PixcycleError E_RUNTIME where the device is not there, or `open` fails
+ */
+export async function onDevice<T>(
+  settings: RuntimeSettings,
+  open: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
   const { device = "auto" } = settings;
-  if (device !== "auto") return openOn(device, model, settings);
+  if (device !== "auto") return openOn(device, settings, open);
   const adapter = await navigator.gpu?.requestAdapter();
   if (adapter && !adapter.info.isFallbackAdapter) {
     // A graphics card may refuse a model, for its memory or its driver.
-    const opened = await openOn("webgpu", model, settings).catch(() => undefined);
-    if (opened) return opened;
+    const opened = await openOn("webgpu", settings, open).catch(() => undefined);
+    if (opened !== undefined) return opened;
   }
-  return openOn("wasm", model, settings);
+  return openOn("wasm", settings, open);
 }
 
-async function openOn(device: Device, model: Uint8Array, settings: RuntimeSettings): Promise<OpenSession> {
+async function openOn<T>(
+  device: Device,
+  settings: RuntimeSettings,
+  open: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
   try {
     if (device === "webgpu" && !(await navigator.gpu?.requestAdapter())) throw new Error("no WebGPU here");
     // Each has its own wasm file; that of WebGPU is twice as large.
@@ -46,12 +72,7 @@ async function openOn(device: Device, model: Uint8Array, settings: RuntimeSettin
     const threads = device === "wasm" ? threadCount(settings.threads ?? 0) : 1;
     ort.env.wasm.numThreads = threads;
     if (settings.runtime !== undefined) ort.env.wasm.wasmPaths = settings.runtime;
-    const session = await ort.InferenceSession.create(model, {
-      executionProviders: [device],
-      graphOptimizationLevel: "all",
-      logSeverityLevel: 3,
-    });
-    return { ort, session, device, threads };
+    return await open({ ort, device, threads });
   } catch (cause) {
     throw runtimeError(`The model does not run on ${device}`, cause);
   }
@@ -64,11 +85,12 @@ function threadCount(wanted: number): number {
   return wanted > 0 ? wanted : Math.min(cores, Math.max(2, Math.ceil(cores / 2)), 8);
 }
 
-/** A failure of ONNX Runtime as E_MEMORY or E_RUNTIME. */
+/** A failure of ONNX Runtime as E_MEMORY or E_RUNTIME; others are returned as they are. */
 export function runtimeError(what: string, cause: unknown): PixcycleError {
+  if (cause instanceof PixcycleError) return cause;
   const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!.replace(/\.$/, "");
   if (/bad_alloc|out of memory|allocat/i.test(reason)) {
-    const hint = "Translate smaller images.";
+    const hint = "Use smaller images.";
     return new PixcycleError("E_MEMORY", `${what}: not enough memory (${reason}).`, { hint, cause });
   }
   return new PixcycleError("E_RUNTIME", `${what}: ${reason}.`, { cause });

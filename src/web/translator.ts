@@ -1,16 +1,13 @@
 import { convertChannels } from "../data/channels.js";
 import type { Image } from "../data/pixels.js";
-import { PixcycleError } from "../errors.js";
-import { RemoteObject } from "../runtime/calls.js";
+import type { RemoteObject } from "../runtime/calls.js";
 import { completePreparation, type Preparation } from "../translation/prepare.js";
 import { download, type Progress } from "./download.js";
 import type { EngineSettings, LoadedGenerator } from "./engine.js";
-import type { RuntimeSettings } from "./runtime.js";
+import { connectWorker, type PageRuntimeSettings, runtimeSettings } from "./remote.js";
 import { type PixelSource, readPixels } from "./source.js";
 
-export interface WebTranslatorOptions extends Partial<Preparation>, Omit<RuntimeSettings, "runtime"> {
-  /** The folder with ONNX Runtime's `.wasm` and `.mjs` files; by default where the bundler put them. */
-  readonly runtime?: string | URL;
+export interface WebTranslatorOptions extends Partial<Preparation>, PageRuntimeSettings {
   /** Weights in safetensors: use running statistics; an ONNX model has decided that when it was exported. */
   readonly evaluate?: boolean;
   /** Told of the model's download, in bytes; `total` is undefined where the server does not say it. */
@@ -35,17 +32,11 @@ export async function loadTranslator(
 ): Promise<WebTranslator> {
   const { name, bytes } = await readModel(source, options.onProgress);
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "pixcycle" });
-  const remote = new RemoteObject((call) => worker.postMessage(call));
-  worker.addEventListener("message", (event) => remote.settle(event.data));
-  worker.addEventListener("error", (event) => {
-    const reason = event.message ? `: ${event.message}` : ", or its file is missing";
-    remote.fail(new PixcycleError("E_RUNTIME", `The translator's worker failed${reason}.`));
-  });
-  const { device = "auto", threads = 0, evaluate = false, runtime } = options;
-  const folder = runtime && { runtime: new URL(runtime, document.baseURI).href };
+  const remote = connectWorker(worker, "translator");
+  const { evaluate = false } = options;
   const load = remote.method<[Uint8Array, string, EngineSettings], LoadedGenerator>("load");
   try {
-    const loaded = await load(bytes, name, { device, threads, evaluate, ...folder });
+    const loaded = await load(bytes, name, { ...runtimeSettings(options), evaluate });
     return new WebTranslator(loaded, completePreparation(options), worker, remote);
   } catch (error) {
     worker.terminate();

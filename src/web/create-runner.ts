@@ -1,0 +1,51 @@
+import type { ModelOptions } from "../options/schema.js";
+import type { RemoteObject } from "../runtime/calls.js";
+import type { SessionSettings } from "../runtime/ort.js";
+import type { ModelRunner } from "../runtime/runner.js";
+import { connectWorker, type PageRuntimeSettings, runtimeSettings } from "./remote.js";
+import type { TrainingSetup } from "./training-setup.js";
+
+/** Where a model runs, and how its convolutions are computed on the CPU. */
+export interface PageRunnerSettings extends PageRuntimeSettings, Pick<SessionSettings, "conv"> {}
+
+/**
+ * Starts a model with fresh weights in a web worker, as `createRunner` of Node does in a thread. Its methods throw
+ * `PixcycleError`, with `E_RUNTIME` where the device is not there or the worker dies.
+ */
+export function createRunner(options: ModelOptions, settings: PageRunnerSettings = {}): ModelRunner {
+  const { conv, ...runtime } = settings;
+  const { worker, remote } = startTrainingWorker({
+    ...{ kind: "model", options },
+    settings: { ...runtimeSettings(runtime), ...(conv && { conv }) },
+  });
+  return {
+    step: remote.method("step"),
+    gradients: remote.method("gradients"),
+    apply: remote.method("apply"),
+    infer: remote.method("infer"),
+    saveState: remote.method("saveState"),
+    loadState: remote.method("loadState"),
+    loadNetwork: remote.method("loadNetwork"),
+    async close() {
+      await remote.close();
+      worker.terminate();
+    },
+  };
+}
+
+/** A worker, and the object in it. */
+export interface RemoteWorker {
+  readonly worker: Worker;
+  readonly remote: RemoteObject;
+}
+
+/** Starts the worker that owns a model in training. */
+export function startTrainingWorker(setup: TrainingSetup): RemoteWorker {
+  const worker = new Worker(new URL("./training-worker.js", import.meta.url), {
+    type: "module",
+    name: "pixcycle training",
+  });
+  const remote = connectWorker(worker, "training");
+  worker.postMessage(setup);
+  return { worker, remote };
+}

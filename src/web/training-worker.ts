@@ -1,0 +1,28 @@
+import { sendError } from "../errors.js";
+import { answerCalls, type Call, type Reply } from "../runtime/calls.js";
+import { openEngine } from "./model-engine.js";
+import type { TrainingSetup } from "./training-setup.js";
+
+/** The web worker that owns a model in training: the page stays alive while it computes. */
+
+const reply = (message: Reply): void => postMessage(message);
+
+/** The first message says what to make; all others are calls of it. */
+addEventListener(
+  "message",
+  ({ data }: MessageEvent<TrainingSetup>) => {
+    const answer = create(data).then((target) => answerCalls(target, reply));
+    answer.catch((error: unknown) => reply({ id: -1, error: sendError(error) }));
+    addEventListener("message", async ({ data: call }: MessageEvent<Call>) => {
+      await answer.then(
+        (respond) => respond(call),
+        () => undefined,
+      );
+    });
+  },
+  { once: true },
+);
+
+async function create(setup: TrainingSetup): Promise<object> {
+  return (await openEngine(setup.options, setup.settings)).engine;
+}
