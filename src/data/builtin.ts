@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PixcycleError } from "../errors.js";
 import { writeDirectoryAtomic, writeFileAtomic } from "../formats/atomic.js";
+import { makeFolder } from "../formats/make-folder.js";
 import { decodeImage, encodeImage } from "./image.js";
 import type { Image } from "./pixels.js";
 
@@ -72,7 +73,7 @@ export async function writeBuiltin(folder: string, options: BuiltinOptions): Pro
   const markerFile = join(folder, MARKER);
   const written = await readFile(markerFile, "utf8").catch(() => undefined);
   if (written === marker) return;
-  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
+  await makeFolder(folder).catch((cause: Error) => {
     throw new PixcycleError("E_FILE_WRITE", `Cannot make the folder ${folder}: ${cause.message}.`, {
       hint: "Choose a folder you may write to.",
       cause,

@@ -18,6 +18,8 @@ export interface DatasetReport {
 export interface CheckOptions {
   /** Decode every image, which finds files cut short or damaged inside; by default only headers are read. */
   readonly decode?: boolean;
+  /** When aborted, no further file is looked into: the report is of those before. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 type CheckableOptions = DatasetOptions & { readonly batch_size: number };
@@ -42,13 +44,17 @@ export async function checkDataset(
   const checker = new FileChecker(options, check.decode ?? false);
   const found = new Set<string>();
   const problems: PixcycleError[] = [];
-  await runAll(sampleChecks(checker, scan.files), async (sampleCheck) => {
-    try {
-      found.add(await sampleCheck());
-    } catch (error) {
-      problems.push(asProblem(error));
-    }
-  });
+  await runAll(
+    sampleChecks(checker, scan.files),
+    async (sampleCheck) => {
+      try {
+        found.add(await sampleCheck());
+      } catch (error) {
+        problems.push(asProblem(error));
+      }
+    },
+    check.signal,
+  );
   problems.sort((a, b) => (a.message < b.message ? -1 : 1));
   const sizes = [...found].sort();
   return {
@@ -155,11 +161,15 @@ function batchProblems(options: CheckableOptions, sizes: readonly string[]): Pix
   return [new PixcycleError("E_DATA_SIZE", message, { hint })];
 }
 
-/** Runs `run` on every item, a few at once. */
-export async function runAll<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+/** Runs `run` on every item, a few at once; on none more once the signal is aborted. */
+export async function runAll<T>(
+  items: readonly T[],
+  run: (item: T) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
   let next = 0;
   const runner = async () => {
-    while (next < items.length) await run(items[next++]!);
+    while (next < items.length && !signal?.aborted) await run(items[next++]!);
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, runner));
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { PixcycleError } from "../errors.js";
+import { makeFolder } from "./make-folder.js";
 
 const PARTIAL = ".partial";
 const PREVIOUS = ".previous";
@@ -78,7 +79,7 @@ export async function createDirectoryAtomic<T>(
   }
   const partial = partialName(target);
   try {
-    await mkdir(partial, { recursive: true });
+    await makeFolder(partial);
     const result = await fill(partial);
     await rename(partial, target);
     await syncFolder(path.dirname(target));

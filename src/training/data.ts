@@ -10,11 +10,11 @@ const MOST_DECODED = 3000;
 
 /**
  * Checks every image of the data set and starts loading it.
- * @throws PixcycleError for the first problem, with the number of the others: `E_DATA_MISSING`, `E_DATA_EMPTY`,
+ * @throws the signal's reason when it is aborted before the end of the check; PixcycleError for the first problem, with the number of the others: `E_DATA_MISSING`, `E_DATA_EMPTY`,
  * `E_DATA_PAIR`, `E_DATA_SIZE`, `E_IMAGE_READ`, …
  */
-export async function openTrainingData(options: Options): Promise<TrainingData> {
-  const sizes = (await checkImages(options)).map(parseSize);
+export async function openTrainingData(options: Options, signal?: AbortSignal): Promise<TrainingData> {
+  const sizes = (await checkImages(options, signal)).map(parseSize);
   for (const size of sizes) checkSize(size, options);
   const loader = await createLoader(options);
   return {
@@ -26,10 +26,11 @@ export async function openTrainingData(options: Options): Promise<TrainingData> 
 }
 
 /** The sizes of the samples, as `width×height`. */
-async function checkImages(options: Options): Promise<readonly string[]> {
-  const found = await checkDataset(options);
+async function checkImages(options: Options, signal: AbortSignal | undefined): Promise<readonly string[]> {
+  const found = await checkDataset(options, { signal });
   const decode = !options.continue_train && found.problems.length === 0 && found.images <= MOST_DECODED;
-  const { problems, sizes } = decode ? await checkDataset(options, { decode }) : found;
+  const { problems, sizes } = decode ? await checkDataset(options, { decode, signal }) : found;
+  signal?.throwIfAborted();
   const [first, ...others] = problems;
   if (first === undefined) return sizes;
   const more = others.length === 0 ? undefined : `(${others.length} more problems like this.)`;

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PixcycleError } from "../errors.js";
 import { fileWriteError, removePartials, writeFileAtomic } from "../formats/atomic.js";
+import { makeFolder } from "../formats/make-folder.js";
 import { type ResolvedOptions, resolveOptions } from "../options/resolve.js";
 import type { Options } from "../options/schema.js";
 import { version } from "../version.js";
@@ -56,7 +57,7 @@ export async function checkRunFolder(folder: RunFolder, options: Options): Promi
   }
   const probe = join(folder.checkpoints, `.probe-${process.pid}`);
   try {
-    const created = await mkdir(folder.checkpoints, { recursive: true });
+    const created = await makeFolder(folder.checkpoints);
     await writeFile(probe, "probe");
     // What follows may still fail: no empty folders are left behind.
     await rm(created ?? probe, { recursive: true });
@@ -82,8 +83,8 @@ export async function beginRun(folder: RunFolder, resolved: ResolvedOptions): Pr
       await rm(path, { recursive: true, force: true });
     }
   }
-  await mkdir(folder.checkpoints, { recursive: true });
-  await mkdir(folder.samples, { recursive: true });
+  await makeFolder(folder.checkpoints);
+  await makeFolder(folder.samples);
   await removePartials(folder.checkpoints);
   await writeRunOptions(folder, resolved);
 }

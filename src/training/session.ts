@@ -28,7 +28,8 @@ import { runTraining, type TrainingData, type TrainingResult } from "./trainer.j
 
 /** What a training needs from the layers below; `node.ts` has the real ones. */
 export interface TrainingServices {
-  openData(options: Options): Promise<TrainingData>;
+  /** Rejects with the signal's reason when it is aborted before the data is open. */
+  openData(options: Options, signal?: AbortSignal): Promise<TrainingData>;
   createRunner(options: Options): Promise<ModelRunner>;
   estimateMemory(options: Options, largest: TrainingData["largest"]): MemoryEstimate;
   /** Opens the validation images and returns how to measure the runner on them. */
@@ -73,17 +74,39 @@ export async function resolveTraining(sources: Omit<OptionSources, "run">): Prom
 
 /**
  * Runs a whole training: checks the run's folder, opens the data, builds the model, restores a continued run,
- * trains. An earlier run is replaced only once data and model are known to be good.
+ * trains. An earlier run is replaced only once data and model are known to be good, and the training was not stopped
+ * before.
  */
 export async function runSession(
   resolved: ResolvedOptions,
   services: TrainingServices,
-  { hooks, signal, deadline }: TrainingControls = {},
+  controls: TrainingControls = {},
+): Promise<TrainingResult> {
+  try {
+    return await openAndTrain(resolved, services, controls);
+  } catch (error) {
+    if (!controls.signal?.aborted || error !== controls.signal.reason) throw error;
+    return {
+      position: startPosition(resolved.options, 0),
+      finished: false,
+      checkpoint: undefined,
+      losses: {},
+    };
+  }
+}
+
+/** @throws the signal's reason when a training is stopped before there is anything to continue */
+async function openAndTrain(
+  resolved: ResolvedOptions,
+  services: TrainingServices,
+  { hooks, signal, deadline }: TrainingControls,
 ): Promise<TrainingResult> {
   const { options } = resolved;
+  // A continued run has a position to report: its trainer looks at the signal.
+  const stopEarly = options.continue_train ? undefined : signal;
   const folder = runFolder(options);
   await checkRunFolder(folder, options);
-  const data = await services.openData(options);
+  const data = await services.openData(options, stopEarly);
   try {
     const estimate = services.estimateMemory(options, data.largest);
     hooks?.onNotice?.(describeMemory(estimate));
@@ -93,6 +116,7 @@ export async function runSession(
       const start = await startOrContinue(folder, options, runner, data, hooks);
       const measured = options.lr_policy === "plateau" || options.val_freq > 0;
       const validate = measured ? { validate: await services.openValidation(options, runner) } : {};
+      stopEarly?.throwIfAborted();
       await beginRun(folder, resolved);
       return await runTraining({
         ...{ options, runner, data, start, ...validate },

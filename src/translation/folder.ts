@@ -1,9 +1,10 @@
-import { access, mkdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeImage, type ImageFormat, readImageHeader } from "../data/image.js";
 import { type Image, imageToTensor, tensorToImage } from "../data/pixels.js";
 import { PixcycleError } from "../errors.js";
 import { fileWriteError, writeFileAtomic } from "../formats/atomic.js";
+import { makeFolder } from "../formats/make-folder.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { GeneratorArchitecture } from "../networks/infer.js";
 import { type InputImage, listInputs } from "./inputs.js";
@@ -104,7 +105,7 @@ class FolderTranslation {
   async checkOutput(): Promise<void> {
     const { out, overwrite = false } = this.options;
     try {
-      await mkdir(out, { recursive: true });
+      await makeFolder(out);
     } catch (cause) {
       throw fileWriteError(out, cause);
     }

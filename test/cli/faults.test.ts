@@ -101,6 +101,13 @@ describe("a disk that cannot be written", () => {
     expect(await failure(args, 1)).toMatch(/^E_FILE_WRITE: Cannot write a file\/toy/);
   });
 
+  it.skipIf(process.platform !== "linux")("is found where no folder can be made", async () => {
+    const args = ["train", ...toyOptions("pix2pix", "data"), "--runs_dir", "/proc/none/runs"];
+    expect(await failure(args, 1)).toBe(
+      "E_FILE_WRITE: Cannot write /proc/none/runs/toy: no folder can be made in /proc. Check the disk and the folder.",
+    );
+  });
+
   it("with files cut at a limit loses no earlier checkpoint", async () => {
     const checkpoints = await copyOfRun("limited");
     const { size } = await stat(join(checkpoints, "step-00000028/optimizer.safetensors"));

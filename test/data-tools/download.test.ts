@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DOWNLOAD_LIMITS, type Download, downloadFile } from "../../src/data/download/download.js";
@@ -83,10 +83,12 @@ describe("a download that comes through", () => {
       limits: { ...DOWNLOAD_LIMITS, attempts: 1, progressBytes: 1e9 },
     });
     const error = await failure(dead.result);
-    expect(error.toLine()).toMatch(/^E_DOWNLOAD: .*connection broke.* after the 400.0 kB that are kept/);
+    expect(error.toLine()).toMatch(/^E_DOWNLOAD: .*connection broke.* after the \d{3}\.\d kB that are kept/);
     expect(parts(dead.target)).toEqual(["set.zip.part", "set.zip.part.json"]);
+    // A connection that is cut may lose what was on its way.
+    const kept = statSync(`${dead.target}.part`).size;
     await start(server.at("/later", serveBytes(bytes)), { target: dead.target }).result;
-    expect(server.ranges.get("/later")).toEqual(["bytes=399000-"]);
+    expect(server.ranges.get("/later")).toEqual([`bytes=${kept - 1000}-`]);
     expect(readFileSync(dead.target).equals(bytes)).toBe(true);
     expect(parts(dead.target)).toEqual(["set.zip"]);
   });

@@ -257,6 +257,18 @@ describe("checkDataset", () => {
     expect(thorough.problems.some((problem) => problem.message.startsWith(at("cut.png")))).toBe(true);
   });
 
+  it("looks into no further file once the signal is aborted", async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `${i}.png`);
+    const root = await writeSides("stopped", { trainA: names, trainB: names });
+    const abort = new AbortController();
+    const checking = checkDataset(
+      { ...datasetOptions(root), ...train },
+      { decode: true, signal: abort.signal },
+    );
+    abort.abort();
+    expect((await checking).images).toBeLessThan(80);
+  });
+
   it("finds a truncated JPEG among good ones, and the sample of that file names it", async () => {
     const root = join(folder, "truncated");
     for (const name of ["1.jpg", "2.jpg", "3.jpg"]) {

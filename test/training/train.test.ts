@@ -74,6 +74,20 @@ describe("train", () => {
     expect(notices).toContain(`continuing from ${first.checkpoint}`);
   });
 
+  it("stopped before its first step, writes nothing and keeps an earlier run of its name", async () => {
+    const options = tiny({ model: "pix2pix", name: "kept", max_steps: 2 });
+    const { checkpoint } = await train(options);
+    const signal = AbortSignal.abort();
+    const again = await train({ ...options, overwrite: true }, { signal });
+    expect(again).toMatchObject({ finished: false, checkpoint: undefined, position: { step: 0 } });
+    expect(await readdir(checkpoint!)).toContain("net_G.safetensors");
+    await train({ ...options, name: "unborn" }, { signal });
+    expect(await readdir(join(folder, "runs"))).not.toContain("unborn");
+    const { name, runs_dir } = options as { name: string; runs_dir: string };
+    const continued = await train({ name, runs_dir, max_steps: 4, continue_train: true }, { signal });
+    expect(continued).toMatchObject({ finished: false, position: { step: 2 } });
+  });
+
   it("measures the plateau schedule on images that are not trained on", async () => {
     const epochs: (number | undefined)[] = [];
     const options = tiny({ model: "pix2pix", name: "d", lr_policy: "plateau" });

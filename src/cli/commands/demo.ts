@@ -58,7 +58,8 @@ async function print({ options, run, step, results }: DemoReport, output: Comman
     return;
   }
   if (results === undefined) {
-    output.result(`stopped after step ${step}; continue with: ${resumeCommand(options)}`);
+    if (step === 0) output.result("stopped before the first step");
+    else output.result(`stopped after step ${step}; continue with: ${resumeCommand(options)}`);
     return;
   }
   const more = `--max_steps ${2 * step} --n_epochs_decay ${2 * options.n_epochs_decay + options.n_epochs}`;

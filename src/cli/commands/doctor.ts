@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdir, rm, statfs, writeFile } from "node:fs/promises";
+import { rm, statfs, writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeFolder } from "../../formats/make-folder.js";
 import { defaults } from "../../options/presets.js";
 import { givenOptions } from "../../options/resolve.js";
 import { version } from "../../version.js";
@@ -96,7 +97,7 @@ async function checkImages(): Promise<Check> {
 async function checkWriting(folder: string): Promise<Check> {
   const probe = join(folder, `.probe-${process.pid}`);
   try {
-    const created = await mkdir(folder, { recursive: true });
+    const created = await makeFolder(folder);
     await writeFile(probe, "probe");
     const { bavail, bsize } = await statfs(folder);
     await rm(created ?? probe, { recursive: true });

@@ -1,4 +1,4 @@
-import { access, mkdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { openFeatures, rangeOf } from "../../evaluation/features.js";
@@ -6,6 +6,7 @@ import { reportPage } from "../../evaluation/page.js";
 import { formatReport } from "../../evaluation/report.js";
 import { readPalette } from "../../evaluation/segmentation.js";
 import { fileWriteError, writeFileAtomic } from "../../formats/atomic.js";
+import { makeFolder } from "../../formats/make-folder.js";
 import { defaults } from "../../options/presets.js";
 import { givenOptions, type OptionValues } from "../../options/resolve.js";
 import type { Command, CommandCall } from "../command.js";
@@ -115,7 +116,7 @@ const FILES = ["index.html", "report.json"] as const;
 
 async function checkOutput(out: string, overwrite: boolean): Promise<void> {
   try {
-    await mkdir(out, { recursive: true });
+    await makeFolder(out);
   } catch (cause) {
     throw fileWriteError(out, cause);
   }

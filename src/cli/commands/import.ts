@@ -1,7 +1,8 @@
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { fileWriteError, writeFileAtomic } from "../../formats/atomic.js";
+import { makeFolder } from "../../formats/make-folder.js";
 import { encodeSafetensors } from "../../formats/safetensors.js";
 import type { FileTensor, TensorMap } from "../../formats/tensor.js";
 import { readTensorFile } from "../../formats/tensor-file.js";
@@ -141,7 +142,7 @@ async function writeFiles(files: readonly WeightFile[], given: OptionValues): Pr
     const isGenerator = architecture.kind === "generator";
     const found = { path: network.file, colorization: false };
     const finds = isGenerator && isColorization(found, architecture, given);
-    await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
+    await makeFolder(dirname(path)).catch((cause: unknown) => {
       throw fileWriteError(path, cause);
     });
     const options = JSON.stringify(architecture);

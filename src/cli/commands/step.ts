@@ -1,7 +1,8 @@
-import { access, mkdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { writeFileAtomic } from "../../formats/atomic.js";
+import { makeFolder } from "../../formats/make-folder.js";
 import { encodeSafetensors } from "../../formats/safetensors.js";
 import type { FloatTensor, TensorMap } from "../../formats/tensor.js";
 import { readTensorFile } from "../../formats/tensor-file.js";
@@ -69,7 +70,7 @@ export const command: Command = {
         );
       }
       const state = await runner.saveState();
-      await mkdir(out, { recursive: true });
+      await makeFolder(out);
       for (const { name } of networks) {
         const file = join(out, `${name}.safetensors`);
         await writeFileAtomic(file, encodeSafetensors(networkWeights(state, name)));

@@ -33,6 +33,8 @@ export const command: Command = {
       );
     } else if (finished) {
       output.result(`trained ${position.step} steps${checkpoint === undefined ? "" : `: ${checkpoint}`}`);
+    } else if (position.step === 0) {
+      output.result("stopped before the first step; nothing was written");
     } else {
       output.result(`stopped after step ${position.step}; continue with: ${resumeCommand(resolved.options)}`);
     }

@@ -46,9 +46,16 @@ export async function takeInventory(root: string, mode: DatasetMode | undefined)
   }
   const sides = (await findSides(root, first))!;
   const matching = await shareOfPairs(sides);
+  const guessed = matching > 0.5 ? "aligned" : "unaligned";
   const names = `${Math.floor(matching * 100)} % of the names in ${sides.A} and ${sides.B} are equal`;
-  return { mode: matching > 0.5 ? "aligned" : "unaligned", because: names, phases };
+  return { mode: guessed, because: matching === 0 ? names : `${names}; ${OTHERWISE[guessed]}`, phases };
 }
+
+/** Numbered files may have equal names by chance, and pairs may be misnamed. */
+const OTHERWISE = {
+  aligned: "if they are no pairs, add --dataset_mode unaligned",
+  unaligned: "if they are pairs, add --dataset_mode aligned",
+};
 
 async function hasPhase(root: string, phase: string): Promise<boolean> {
   const candidates = [join(root, phase), join(root, `${phase}A`), join(root, "A", phase)];

@@ -1,9 +1,9 @@
-import { mkdir } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PixcycleError } from "../../errors.js";
 import { fileWriteError } from "../../formats/atomic.js";
+import { makeFolder } from "../../formats/make-folder.js";
 import { PartialFile, type RemoteVersion } from "./partial.js";
 import { get, type RequestLimits } from "./request.js";
 import { ensureSpace, megabytes } from "./space.js";
@@ -60,7 +60,7 @@ export async function downloadFile(download: Download): Promise<void> {
   const failures: { readonly address: string; readonly error: Error }[] = [];
   let kept = 0;
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     const partial = await PartialFile.open(target);
     try {
       for (const address of download.addresses) {

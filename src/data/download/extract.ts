@@ -3,6 +3,7 @@ import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Writable } from "node:stream";
 import { PixcycleError } from "../../errors.js";
+import { makeFolder } from "../../formats/make-folder.js";
 import { isFolder } from "../layout.js";
 import {
   type ArchiveEntry,
@@ -118,7 +119,7 @@ async function writeEntry(
   archive: string,
   count: (bytes: number) => void,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true }).catch((error) => throwClash(error, entry, archive));
+  await makeFolder(dirname(path)).catch((error) => throwClash(error, entry, archive));
   const file = createWriteStream(path, { flags: "wx" });
   const sink = Writable.toWeb(file).getWriter();
   const counting = new WritableStream<Uint8Array>({

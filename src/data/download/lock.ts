@@ -1,7 +1,8 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { fileWriteError } from "../../formats/atomic.js";
+import { makeFolder } from "../../formats/make-folder.js";
 
 /**
  * Does some work on a file while no other process does: `FILE.lock` holds the process's number. One that a killed
@@ -22,7 +23,7 @@ export async function withLock<T>(file: string, work: () => Promise<T>): Promise
 async function take(lock: string): Promise<void> {
   const create = () => writeFile(lock, String(process.pid), { flag: "wx" });
   try {
-    await mkdir(dirname(lock), { recursive: true });
+    await makeFolder(dirname(lock));
     await create().catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
       const holder = Number(await readFile(lock, "utf8").catch(() => ""));

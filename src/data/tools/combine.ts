@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { createDirectoryAtomic } from "../../formats/atomic.js";
+import { makeFolder } from "../../formats/make-folder.js";
 import { convertChannels, newSamples } from "../channels.js";
 import { decodeImage, encodeImage } from "../image.js";
 import type { Pair } from "../layout.js";
@@ -29,7 +30,7 @@ export async function combineFolders(sides: Pair, out: string, watcher: ToolWatc
       const format = image.channels <= 4 ? "png" : "tiff";
       const name = relative(sides.A, pair.A);
       const path = join(partial, `${name.slice(0, name.length - extname(name).length)}.${format}`);
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       await writeFile(path, await encodeImage(image, format));
       watcher.onImage(index + 1, pairs.length);
     }

@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { createDirectoryAtomic } from "../../formats/atomic.js";
+import { makeFolder } from "../../formats/make-folder.js";
 import { decodeImage, encodeImage } from "../image.js";
 import { listImages, nameSome } from "../layout.js";
 import { type CannyOptions, detectEdges } from "./canny.js";
@@ -42,7 +43,7 @@ export async function drawEdges(
     for (const [index, name] of names.entries()) {
       watcher.signal.throwIfAborted();
       const path = join(partial, targets[index]!);
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       const edges = detectEdges(await decodeImage(join(folder, name)), options);
       await writeFile(path, await encodeImage(edges, "png"));
       watcher.onImage(index + 1, names.length);

@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, relative } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { createDirectoryAtomic } from "../../formats/atomic.js";
+import { makeFolder } from "../../formats/make-folder.js";
 import { RandomStream } from "../../random/philox.js";
 import { isFolder, listImages } from "../layout.js";
 import type { ToolWatcher } from "./combine.js";
@@ -49,7 +50,7 @@ export async function splitFolder(
       watcher.signal.throwIfAborted();
       for (const { from, side, name } of unit.files) {
         const to = join(partial, `${part}${side}`, name);
-        await mkdir(dirname(to), { recursive: true });
+        await makeFolder(dirname(to));
         await copyFile(from, to, constants.COPYFILE_FICLONE);
       }
       counts[part]++;
