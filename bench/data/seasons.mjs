@@ -10,7 +10,7 @@ const HEIGHT = 1350;
 const TOP = Math.round(((90 - 72) / 180) * HEIGHT);
 const BOTTOM = Math.round(((90 - 28) / 180) * HEIGHT);
 const BAND = 128;
-const TRAIN_STRIDE = 16;
+const STRIDE = 16;
 const MINIMUM_LAND = 0.4;
 
 /** What the bands of longitude are for, by index modulo 5. */
@@ -44,7 +44,8 @@ function cut(pixels, x, y, size) {
 const roleAt = (x) => ROLES[Math.floor(x / BAND) % ROLES.length];
 
 /**
- * 64 px tiles: trainA (summer) and trainB (winter) from different bands of longitude, aligned testA and testB.
+ * 64 px tiles: trainA (summer) and trainB (winter) from different bands of longitude, aligned testA and testB, and in
+ * the same bands denseA and denseB, which overlap: more images for distances between sets.
  * Besides, alignedA and alignedB hold all training places in both seasons; only the colour regression, a baseline
  * that is given more than the model, is fitted on them.
  */
@@ -63,18 +64,23 @@ export async function* seasons(size) {
       yield { split, name, size, rgb: cut(split.endsWith("A") ? summer : winter, x, y, size) };
     }
   }
-  for (let y = TOP; y + size <= BOTTOM; y += TRAIN_STRIDE) {
-    for (let x = 0; x + size <= WIDTH; x += TRAIN_STRIDE) {
+  for (let y = TOP; y + size <= BOTTOM; y += STRIDE) {
+    for (let x = 0; x + size <= WIDTH; x += STRIDE) {
       const roles = [roleAt(x), roleAt(x + size - 1)];
       if (roles.includes("test") || landShare(water, x, y, size) < MINIMUM_LAND) continue;
       yield* tile(x, y, ["alignedA", "alignedB"]);
       if (roles[0] === roles[1]) yield* tile(x, y, [`train${roles[0]}`]);
     }
   }
-  for (let y = TOP; y + size <= BOTTOM; y += size) {
-    for (let x = 0; x + size <= WIDTH; x += size) {
-      if (roleAt(x) !== "test" || roleAt(x + size - 1) !== "test") continue;
-      if (landShare(water, x, y, size) >= MINIMUM_LAND) yield* tile(x, y, ["testA", "testB"]);
+  for (const [name, stride] of [
+    ["test", size],
+    ["dense", STRIDE],
+  ]) {
+    for (let y = TOP; y + size <= BOTTOM; y += stride) {
+      for (let x = 0; x + size <= WIDTH; x += stride) {
+        if (roleAt(x) !== "test" || roleAt(x + size - 1) !== "test") continue;
+        if (landShare(water, x, y, size) >= MINIMUM_LAND) yield* tile(x, y, [`${name}A`, `${name}B`]);
+      }
     }
   }
 }

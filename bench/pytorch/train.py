@@ -2,15 +2,18 @@
 
     python3 train.py --model cycle_gan --dataroot DIR --size 64 --n_steps 5000 --out DIR [--netG resnet_6blocks --ngf 32 ...]
 
-DIR holds trainA, trainB, testA and testB; for pix2pix the two sides have equal names. The rate is constant, then falls
-linearly to zero over the last --n_steps_decay steps. With --load_size above --size, training images are resized to it and
-cropped at random: a pair alike, unpaired images each for itself. Writes to --out: net_G*.safetensors (and net_D*), losses.jsonl,
+DIR holds trainA, trainB, testA and testB; for pix2pix the two sides have equal names. With --n_epochs and --n_epochs_decay
+the rate follows the reference's, by epochs; with --n_steps it is constant, then falls linearly to zero over the last
+--n_steps_decay steps. With --load_size above --size, training images are resized to it and cropped at random: a pair
+alike, unpaired images each for itself. --draws takes all that is random, and the rates, from a training of pixcycle's: a
+folder that bench/draws.mjs wrote. Writes to --out: net_G*.safetensors (and net_D*), losses.jsonl,
 config.json, and images-STEP/fake_B/NAME.png (from testA; for CycleGAN also fake_A from testB).
 """
 
 import argparse
 import copy
 import json
+import math
 import pathlib
 import random
 import sys
@@ -65,6 +68,9 @@ class Unaligned:
             self.draw.shuffle(self.order)
         return self.A[self.order.pop() % len(self.A)], self.draw.choice(self.B)
 
+    def __len__(self):
+        return max(len(self.A), len(self.B))
+
     def augment(self, A, B, size, flips):
         return [augment([image], size, flips, self.draw)[0] for image in (A, B)]
 
@@ -84,6 +90,9 @@ class Aligned:
             self.draw.shuffle(self.order)
         return self.pairs[self.order.pop()]
 
+    def __len__(self):
+        return len(self.pairs)
+
     def augment(self, A, B, size, flips):
         return augment([A, B], size, flips, self.draw)
 
@@ -100,6 +109,45 @@ def augment(images, size, flips, draw):
 def make_batch(data, count, size, flips):
     samples = [data.augment(*data.sample(), size, flips) for _ in range(count)]
     return [to_network(torch.stack(side)) for side in zip(*samples)]
+
+
+def rate_factors(arguments, batches):
+    """The factor of every step's rate."""
+    if arguments.n_steps is None:
+        epochs, decay = arguments.n_epochs, arguments.n_epochs_decay
+        factors = [1 - max(0, epoch + 1 - epochs) / (decay + 1) for epoch in range(epochs + decay)]
+        return [factor for factor in factors for _ in range(batches)]
+    steps, decay = arguments.n_steps, arguments.n_steps_decay
+    decay = steps // 2 if decay is None else decay
+    return [min(1.0, (steps - step) / (decay + 1)) for step in range(steps)]
+
+
+class RecordedDraws:
+    """The two draws of an image pool, from a list of (uniform, slot)."""
+
+    def __init__(self, draws):
+        self.draws, self.slot = iter(draws), 0
+
+    def uniform(self):
+        uniform, self.slot = next(self.draws)
+        return uniform
+
+    def pick(self, _):
+        return int(self.slot)
+
+
+def use_draws(model, folder, steps):
+    """Takes weights and the pools' draws from a folder of bench/draws.mjs; returns the rates (of at most `steps`) and the batches."""
+    for name, network in model.networks.items():
+        network.load_state_dict(safetensors_file.load(folder / f"{name}.safetensors")[0])
+    draws = safetensors_file.load(folder / "draws.safetensors")[0]
+    rates, size = draws["rates"].tolist(), model.options["pool_size"]
+    for name, discriminator in (("pool_B", "net_D_A"), ("pool_A", "net_D_B")):
+        if name in draws:  # while a pool fills, nothing is drawn
+            recorded = RecordedDraws(draws[name].reshape(-1, 2)[size:].tolist())
+            model.pools[discriminator].uniform, model.pools[discriminator].pick = recorded.uniform, recorded.pick
+    batches = safetensors_file.load(folder / "batches.safetensors")[0]
+    return rates[:steps], lambda step: (batches[f"real_A.{step}"], batches[f"real_B.{step}"])
 
 
 def write_test_images(model, tests, folder, evaluate):
@@ -127,7 +175,10 @@ def parse_arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--load_size", type=int, help="resize training images to this, then crop --size at random (default: --size)")
-    parser.add_argument("--n_steps", type=int, required=True)
+    parser.add_argument("--draws", type=pathlib.Path, help="start and train as this folder of bench/draws.mjs says")
+    parser.add_argument("--n_epochs", type=int, default=100)
+    parser.add_argument("--n_epochs_decay", type=int, default=100)
+    parser.add_argument("--n_steps", type=int, help="instead of epochs")
     parser.add_argument("--n_steps_decay", type=int, help="default: half of n_steps")
     parser.add_argument("--batch_size", type=int, default=1)
     parser.add_argument("--no_flip", action="store_true")
@@ -159,7 +210,7 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
     random.seed(arguments.seed)  # the image pools draw from it
-    data_only = {"dataroot", "out"}
+    data_only = {"dataroot", "out", "draws"}
     given = {name: value for name, value in vars(arguments).items() if value is not None and name not in data_only}
     model = make_model(given)
     model.make_optimisers()
@@ -170,15 +221,23 @@ def main():
     data = make_data(folders["trainA"], folders["trainB"], random.Random(arguments.seed + 1))
     tests = {"A": folders["testA"], "B": folders["testB"]}
 
-    out, steps = arguments.out, arguments.n_steps
+    if arguments.draws is None:
+        factors = rate_factors(arguments, math.ceil(len(data) / arguments.batch_size))
+        rates = [model.options["lr"] * factor for factor in factors]
+
+        def next_batch(_step):
+            return make_batch(data, arguments.batch_size, arguments.size, not arguments.no_flip)
+    else:
+        rates, next_batch = use_draws(model, arguments.draws, arguments.n_steps)
+
+    out, steps = arguments.out, len(rates)
     out.mkdir(parents=True, exist_ok=True)
-    decay = steps // 2 if arguments.n_steps_decay is None else arguments.n_steps_decay
-    (out / "config.json").write_text(json.dumps({**model.options, "n_steps_decay": decay}, indent=1) + "\n")
+    (out / "config.json").write_text(json.dumps({**model.options, "rates": sorted(set(rates))}, indent=1) + "\n")
     start = time.monotonic()
     with open(out / "losses.jsonl", "w") as log:
         for step in range(1, steps + 1):
-            model.set_learning_rate(model.options["lr"] * min(1.0, (steps - step + 1) / (decay + 1)))
-            model.step(*make_batch(data, arguments.batch_size, arguments.size, not arguments.no_flip))
+            model.set_learning_rate(rates[step - 1])
+            model.step(*next_batch(step - 1))
             seconds = time.monotonic() - start
             last = step == steps or (arguments.time_limit is not None and seconds > arguments.time_limit)
             if step % arguments.print_every == 0 or last:
