@@ -1,48 +1,95 @@
 /**
- * How fast the loader is: images a second, JPEG 256² → bicubic to 286² → crop to 256², flip → [−1, 1], by threads.
- * Run after `npm run build`: node bench/loader.mjs [images]
+ * How fast images come, and how long a training waits for them, from files and from memory (--image_memory).
+ * Run after `npm run build`: node bench/loader.mjs [--images 60] [--size 1500x1000] [--normal]
+ * It makes JPEG photographs of that size. First: images a second, by loading threads. Then trainings of a tiny network (64²) and, with
+ * --normal, of the reference's pix2pix (256²), three epochs each: the share of the time that they wait for images.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { createLoader } from "../dist/data/loader.js";
+import { train } from "../dist/index.js";
+import { defaults, presets } from "../dist/options/presets.js";
 
-const images = Number(process.argv[2] ?? 200);
-const size = 256;
-const dataroot = await mkdtemp(join(tmpdir(), "pixcycle-bench-"));
-try {
+const { values } = parseArgs({
+  options: {
+    images: { type: "string", default: "60" },
+    size: { type: "string", default: "1500x1000" },
+    normal: { type: "boolean", default: false },
+  },
+});
+const count = Number(values.images);
+const [width, height] = values.size.split("x").map(Number);
+const folder = await mkdtemp(join(tmpdir(), "pixcycle-bench-"));
+const dataroot = join(folder, "photographs");
+const MEMORY = { "from files": 0, "from memory": -1 };
+
+/** Noise of several sizes: JPEGs of a photograph's detail, about 1.5 bits a pixel. */
+async function writePhotographs() {
   for (const side of ["trainA", "trainB"]) {
-    await mkdir(join(dataroot, side));
-    for (let i = 0; i < images / 2; i++) {
+    await mkdir(join(dataroot, side), { recursive: true });
+    for (let i = 0; i < count; i++) {
       const noise = { type: "gaussian", mean: 128, sigma: 40 };
-      const texture = sharp({ create: { width: 64, height: 64, channels: 3, noise } }).resize(size, size);
-      await writeFile(join(dataroot, side, `${i}.jpg`), await texture.jpeg({ quality: 90 }).toBuffer());
+      const coarse = { create: { width: width >> 3, height: height >> 3, channels: 3, noise } };
+      const picture = sharp(coarse).resize(width, height);
+      await writeFile(join(dataroot, side, `${i}.jpg`), await picture.jpeg({ quality: 90 }).toBuffer());
     }
   }
+}
+
+async function imagesPerSecond(num_threads, image_memory) {
+  const options = { ...defaults, ...presets["torch-pix2pix"], dataroot, num_threads, image_memory };
+  const loader = await createLoader(options);
+  let loaded = 0;
+  let start = 0;
+  // The first epoch warms up and fills the memory.
+  for (const epoch of [0, 1, 2]) {
+    if (epoch === 1) start = performance.now();
+    for await (const batch of loader.epoch(epoch)) if (epoch > 0) loaded += 2 * batch.paths.length;
+  }
+  const speed = loaded / ((performance.now() - start) / 1000);
+  await loader.close();
+  return speed;
+}
+
+const TINY = { netG: "unet_64", ngf: 8, netD: "pixel", ndf: 8, load_size: 72, crop_size: 64 };
+
+/** Waiting of every epoch, as a share, and the median of the steps' seconds. */
+async function waiting(network, image_memory) {
+  const epochs = [];
+  const seconds = [];
+  const onStep = (step) => {
+    epochs[step.epoch - 1] ??= { steps: 0, waiting: 0 };
+    const epoch = epochs[step.epoch - 1];
+    // The first step builds the session.
+    if (step.step === 1) return;
+    seconds.push(step.seconds);
+    epoch.steps += step.seconds;
+    epoch.waiting += step.dataSeconds;
+  };
+  const run = { runs_dir: join(folder, "runs"), name: "bench", overwrite: true, print_freq: 1000 };
+  const epochsOf = { n_epochs: 3, n_epochs_decay: 0, max_dataset_size: network === TINY ? 0 : 8 };
+  await train({ model: "pix2pix", dataroot, image_memory, ...run, ...epochsOf, ...network }, { onStep });
+  const shares = epochs.map(({ steps, waiting }) => `${((100 * waiting) / (steps + waiting)).toFixed(1)} %`);
+  const median = seconds.sort((a, b) => a - b)[seconds.length >> 1];
+  return `step ${(1000 * median).toFixed(0)} ms, waiting ${shares.join(", ")}`;
+}
+
+try {
+  await writePhotographs();
+  console.log(`${2 * count} JPEGs of ${width}×${height}, pairs, resized to 286², cropped to 256²`);
   for (const num_threads of [0, 1, 2, 4]) {
-    const loader = await createLoader({
-      ...{ dataroot, dataset_mode: "unaligned", phase: "train", direction: "AtoB", seed: 1 },
-      ...{ preprocess: "resize_and_crop", load_size: 286, crop_size: size, no_flip: false },
-      ...{
-        serial_batches: false,
-        max_dataset_size: 0,
-        input_nc: 3,
-        output_nc: 3,
-        batch_size: 1,
-        num_threads,
-      },
-    });
-    for await (const _ of loader.epoch(0)) {
-      // The first epoch warms up.
-    }
-    const start = performance.now();
-    let loaded = 0;
-    for await (const batch of loader.epoch(1)) loaded += 2 * batch.paths.length;
-    const seconds = (performance.now() - start) / 1000;
-    console.log(`${num_threads} threads: ${(loaded / seconds).toFixed(0)} images/s`);
-    await loader.close();
+    const speeds = [];
+    for (const [name, memory] of Object.entries(MEMORY))
+      speeds.push(`${(await imagesPerSecond(num_threads, memory)).toFixed(0)} images/s ${name}`);
+    console.log(`${num_threads} threads: ${speeds.join(", ")}`);
   }
+  const networks = { "tiny network, 64²": TINY, ...(values.normal && { "pix2pix, 256²": {} }) };
+  for (const [title, network] of Object.entries(networks))
+    for (const [name, memory] of Object.entries(MEMORY))
+      console.log(`${title}, ${name}: ${await waiting(network, memory)} (epochs 1 to 3)`);
 } finally {
-  await rm(dataroot, { recursive: true });
+  await rm(folder, { recursive: true });
 }

@@ -11,7 +11,9 @@ export interface BatchSource {
 }
 
 /** Plain data: loading threads are given a copy. */
-export type LoaderOptions = DatasetOptions & Pick<DataOptions, "batch_size" | "num_threads">;
+export type LoaderOptions = DatasetOptions &
+  Pick<DataOptions, "batch_size" | "num_threads"> &
+  Partial<Pick<DataOptions, "image_memory">>;
 
 /** Batches loaded ahead, for each thread. */
 const AHEAD_PER_THREAD = 2;

@@ -1,15 +1,14 @@
 import { decodeImage } from "./image.js";
+import type { ImageStore } from "./image-memory.js";
 import { type DatasetFiles, scanDataset } from "./layout.js";
 import type { Dataset, DatasetOptions } from "./sample.js";
 import { makeDataset } from "./samples.js";
 
 export type { Dataset, DatasetOptions, Sample, SamplePaths } from "./sample.js";
 
-/** A data set over files that `scanDataset` found; used by every loading thread. */
-export function fileDataset(options: DatasetOptions, files: DatasetFiles): Dataset {
-  return makeDataset(options, files, (path, channels) =>
-    decodeImage(path, channels === undefined ? {} : { channels }),
-  );
+/** A data set over files that `scanDataset` found; used by every loading thread. `store`: as for `makeDataset`. */
+export function fileDataset(options: DatasetOptions, files: DatasetFiles, store?: ImageStore): Dataset {
+  return makeDataset(options, files, (path) => decodeImage(path), store);
 }
 
 /** The files of a data set, whole: a pair that does not match is an error here. */

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { PixcycleError, restoreError } from "../errors.js";
 import type { LoadedBatch } from "./batch.js";
 import type { BatchSource } from "./batches.js";
+import type { KeptImage } from "./image-memory.js";
 import type { LoaderReply, LoaderRequest, LoaderWorkerData } from "./loader-messages.js";
 
 interface Waiting {
@@ -19,7 +20,12 @@ class LoaderThread implements BatchSource {
   private closing = false;
   private failure: PixcycleError | undefined;
 
-  constructor(path: string, data: LoaderWorkerData) {
+  /** @param onImages is told what the thread has decoded and keeps, for the others */
+  constructor(
+    path: string,
+    data: LoaderWorkerData,
+    private readonly onImages: (from: LoaderThread, images: readonly KeptImage[]) => void,
+  ) {
     // Without the flags of this process, of which some (--input-type) do not fit a worker's file.
     this.worker = new Worker(path, { workerData: data, execArgv: [] });
     this.worker.unref();
@@ -51,6 +57,11 @@ class LoaderThread implements BatchSource {
     await this.exited;
   }
 
+  /** Tells the thread what another one keeps. */
+  share(images: readonly KeptImage[]): void {
+    this.send({ kind: "images", images });
+  }
+
   private send(request: LoaderRequest): void {
     this.worker.postMessage(request);
   }
@@ -59,8 +70,10 @@ class LoaderThread implements BatchSource {
     const waiting = this.waiting.get(reply.id);
     this.waiting.delete(reply.id);
     if (this.waiting.size === 0 && !this.closing) this.worker.unref();
-    if ("batch" in reply) waiting?.resolve(reply.batch);
-    else waiting?.reject(asProblem(restoreError(reply.error)));
+    if ("batch" in reply) {
+      if (reply.images.length > 0) this.onImages(this, reply.images);
+      waiting?.resolve(reply.batch);
+    } else waiting?.reject(asProblem(restoreError(reply.error)));
   }
 
   private fail(failure: PixcycleError): void {
@@ -90,7 +103,11 @@ function workerPath(): string {
 /** Starts loading threads; batches are handed to them in turn. */
 export function startLoaderThreads(count: number, data: LoaderWorkerData): BatchSource {
   const path = workerPath();
-  const threads = Array.from({ length: count }, () => new LoaderThread(path, data));
+  const threads: LoaderThread[] = [];
+  const share = (from: LoaderThread, images: readonly KeptImage[]): void => {
+    for (const thread of threads) if (thread !== from) thread.share(images);
+  };
+  for (let i = 0; i < count; i++) threads.push(new LoaderThread(path, data, share));
   let turn = 0;
   return {
     load: (epoch, indices) => threads[turn++ % count]!.load(epoch, indices),

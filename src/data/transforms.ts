@@ -1,9 +1,8 @@
 import { PixcycleError } from "../errors.js";
-import type { FloatTensor } from "../formats/tensor.js";
 import type { DataOptions } from "../options/schema.js";
 import type { RandomStream } from "../random/philox.js";
-import { convertChannels, newSamples } from "./channels.js";
-import { type Image, imageToTensor } from "./pixels.js";
+import { newSamples } from "./channels.js";
+import type { Image } from "./pixels.js";
 import { resizeBicubic, resizeNearest } from "./resize.js";
 
 export type TransformOptions = Pick<DataOptions, "preprocess" | "load_size" | "crop_size" | "no_flip"> &
@@ -117,7 +116,13 @@ export function cropImage(
   return { width, height, channels, depth, data: out };
 }
 
-/** Resizes (bicubic unless `interpolation` says otherwise), crops and flips as the reference's `get_transform`. Errors: as `outputSize`. */
+/** An image at its size before the crop, bicubic unless `interpolation` says otherwise. */
+export function scaleImage(image: Image, options: TransformOptions): Image {
+  const resize = options.interpolation === "nearest" ? resizeNearest : resizeBicubic;
+  return resize(image, ...scaledSize(options, image.width, image.height));
+}
+
+/** Resizes, crops and flips as the reference's `get_transform`. Errors: as `outputSize`. */
 export function transformImage(
   image: Image,
   options: TransformOptions,
@@ -125,18 +130,5 @@ export function transformImage(
   name: string,
 ): Image {
   const [width, height] = outputSize(options, image.width, image.height, name);
-  const resize = options.interpolation === "nearest" ? resizeNearest : resizeBicubic;
-  const resized = resize(image, ...scaledSize(options, image.width, image.height));
-  return cropImage(resized, x, y, width, height, flip);
-}
-
-/** From a decoded image to a sample: channels first, as the reference does, then size, then [C, H, W] in [−1, 1]. */
-export function imageToSample(
-  image: Image,
-  channels: number,
-  options: TransformOptions,
-  augmentation: Augmentation,
-  name: string,
-): FloatTensor {
-  return imageToTensor(transformImage(convertChannels(image, channels, name), options, augmentation, name));
+  return cropImage(scaleImage(image, options), x, y, width, height, flip);
 }

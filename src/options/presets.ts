@@ -1,7 +1,10 @@
 import type { DataOptions, ModelName, ModelOptions, Options, PresetName } from "./schema.js";
 
 /** What a preset decides: the model, its losses and optimiser, the data pipeline and the length of the training. */
-export type PresetValues = Omit<ModelOptions & DataOptions, "dataroot" | "phase" | "seed" | "num_threads"> &
+export type PresetValues = Omit<
+  ModelOptions & DataOptions,
+  "dataroot" | "phase" | "seed" | "num_threads" | "image_memory"
+> &
   Pick<Options, "n_epochs" | "n_epochs_decay" | "max_steps">;
 
 /** Values that both PyTorch presets share. */
@@ -160,6 +163,7 @@ export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   phase: "train",
   seed: 0,
   num_threads: 2,
+  image_memory: -1,
   name: "experiment",
   runs_dir: "runs",
   epoch_count: 1,

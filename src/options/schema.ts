@@ -102,6 +102,13 @@ export const dataOptions = {
   max_dataset_size: z.int().min(0).describe("use at most this many images of each folder; 0 for all"),
   batch_size: z.int().min(1).max(4096).describe("images in a batch"),
   num_threads: z.int().min(0).max(64).describe("threads that load images ahead; 0 loads between the steps"),
+  image_memory: z
+    .int()
+    .min(-1)
+    .max(2 ** 24)
+    .describe(
+      "MiB for decoded, resized images, kept from epoch to epoch; -1 for a quarter of what is free, 0 for none",
+    ),
   seed: z.int().min(0).describe("decides every random draw of the run"),
 };
 

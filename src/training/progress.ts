@@ -20,7 +20,7 @@ const SPEED_WEIGHT = 0.1;
  */
 export function progressHooks(sink: ProgressSink, printEvery: number): TrainHooks & { end(): void } {
   let start: StartEvent | undefined;
-  let secondsPerStep: number | undefined;
+  let times: StepTimes | undefined;
   let steps = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let openLine = false;
@@ -46,20 +46,23 @@ export function progressHooks(sink: ProgressSink, printEvery: number): TrainHook
       printLine(`training ${end}, ${event.batchesPerEpoch} steps an epoch${from}`);
     },
     onStep(event) {
-      const whole = event.seconds + event.dataSeconds;
+      const step = { whole: event.seconds + event.dataSeconds, waiting: event.dataSeconds };
       // The first step compiles the model: it says nothing about the others.
-      const mean = steps < 2 || secondsPerStep === undefined ? whole : secondsPerStep;
-      secondsPerStep = mean + SPEED_WEIGHT * (whole - mean);
+      const mean = steps < 2 || times === undefined ? step : times;
+      times = {
+        whole: mean.whole + SPEED_WEIGHT * (step.whole - mean.whole),
+        waiting: mean.waiting + SPEED_WEIGHT * (step.waiting - mean.waiting),
+      };
       steps++;
       const last = event.step === start?.totalSteps;
       if (sink.terminal) {
         if (performance.now() - drawnAt < REDRAW_MS && !last) return;
         drawnAt = performance.now();
-        const line = progressLine(event, start, secondsPerStep, process.memoryUsage.rss());
+        const line = progressLine(event, start, times, process.memoryUsage.rss());
         sink.write(`\r${line.slice(0, sink.columns - ROOM)}\x1b[K`);
         openLine = true;
       } else if (event.step % printEvery === 0 || last) {
-        printLine(progressLine(event, start, secondsPerStep, process.memoryUsage.rss()));
+        printLine(progressLine(event, start, times, process.memoryUsage.rss()));
       }
     },
     onEpochEnd(event) {
@@ -76,25 +79,35 @@ export function progressHooks(sink: ProgressSink, printEvery: number): TrainHook
   };
 }
 
+/** Mean seconds of a step with the wait for its batch, and of that wait. */
+interface StepTimes {
+  readonly whole: number;
+  readonly waiting: number;
+}
+
+/** A smaller share of the time that is spent waiting for images is not worth a word. */
+const NOTED_WAITING = 0.02;
+
 /**
  * One line: `epoch 3/200  step 812/54200  3 h 38 min left  4.1 img/s  1.9 GiB  G_GAN 0.71  G_L1 12.3`; without the
- * totals where a time ends the training. The losses come last: a narrow terminal cuts them off.
+ * totals where a time ends the training, and with the share of the time that goes into waiting for images where that is 2 % or more. The losses come last: a narrow terminal cuts them off.
  */
 export function progressLine(
   event: StepEvent,
   start: StartEvent | undefined,
-  secondsPerStep: number,
+  { whole, waiting }: StepTimes,
   memoryBytes: number,
 ): string {
   const { lastEpoch = event.epoch, totalSteps = event.step, deadline } = start ?? {};
-  const left = deadline === undefined ? (totalSteps - event.step) * secondsPerStep : secondsTo(deadline);
+  const left = deadline === undefined ? (totalSteps - event.step) * whole : secondsTo(deadline);
   const losses = Object.entries(event.losses).map(([name, value]) => `${name} ${significant(value)}`);
   return [
     `epoch ${event.epoch}${of(lastEpoch)}`,
     `step ${event.step}${of(totalSteps)}`,
     `${duration(left)} left`,
-    `${significant(event.images / secondsPerStep)} img/s`,
+    `${significant(event.images / whole)} img/s`,
     `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+    ...(waiting < NOTED_WAITING * whole ? [] : [`${percent(waiting / whole)} waiting for images`]),
     ...losses,
   ].join("  ");
 }
@@ -111,6 +124,11 @@ export function duration(seconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 48) return `${hours} h ${minutes % 60} min`;
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** A share in percent, the small ones with a digit more: `0.4 %`, `12 %`. */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(share < 0.095 ? 1 : 0)} %`;
 }
 
 function significant(value: number): string {

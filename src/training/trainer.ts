@@ -62,6 +62,8 @@ export interface TrainingResult {
   readonly checkpoint: string | undefined;
   /** Losses of the last step. */
   readonly losses: Readonly<Record<string, number>>;
+  /** Share of the time of the steps, [0, 1], that was spent waiting for images. */
+  readonly waiting: number;
 }
 
 /**
@@ -82,6 +84,8 @@ export async function runTraining(parts: TrainerParts): Promise<TrainingResult> 
 class Trainer {
   private position: TrainingPosition;
   private losses: Readonly<Record<string, number>> = {};
+  /** Seconds of the steps, and that they waited for their batches. */
+  private readonly time = { steps: 0, waiting: 0 };
   private savedStep: number;
   private checkpoint: string | undefined;
   private readonly diagnosis: Diagnosis;
@@ -121,7 +125,9 @@ class Trainer {
         `stopped early: ${worse} validations were no better than ${best.toPrecision(3)} of step ${bestStep} (--epoch best)`,
       );
     }
-    return { position: this.position, finished, checkpoint: this.checkpoint, losses: this.losses };
+    const { position, checkpoint, losses, time } = this;
+    const waiting = time.waiting / (time.steps + time.waiting || 1);
+    return { position, finished, checkpoint, losses, waiting };
   }
 
   /** Trains and saves; where the last step spoilt the weights, goes back as after a bad loss. */
@@ -199,6 +205,8 @@ class Trainer {
     const began = performance.now();
     const result = await runner.step(batch, { learningRate, visuals });
     const seconds = (performance.now() - began) / 1000;
+    this.time.steps += seconds;
+    this.time.waiting += dataSeconds;
     const bad = badLoss(result.losses);
     if (bad !== undefined) {
       await this.goBack(`The loss ${bad.name} became ${bad.value} at step ${step}.`, step);

@@ -1,10 +1,12 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { BatchSource } from "../../src/data/batches.js";
 import { openDataset } from "../../src/data/dataset.js";
+import { ImageMemory, imageBudget } from "../../src/data/image-memory.js";
 import { createLoader, type LoadedBatch, Loader, type LoaderOptions } from "../../src/data/loader.js";
 import { datasetOptions, failure, noiseImage, temporaryFolder, writeImage } from "./files.js";
 
@@ -16,6 +18,7 @@ beforeAll(async () => {
     for (const side of ["trainA", "trainB"]) {
       await writeImage(join(folder, "good", side, `${i}.png`), noiseImage(12, 12, 3, 8, `${side}${i}`));
     }
+    await writeImage(join(folder, "side by side", "train", `${i}.png`), noiseImage(24, 12, 3, 8, `pair${i}`));
   }
 });
 
@@ -104,6 +107,43 @@ describe("Loader", () => {
     expect(await order({ seed: 9 }, 0)).not.toBe(first);
     expect(await order({ serial_batches: true }, 5)).toBe("0123456");
     expect(await order({ serial_batches: true, max_dataset_size: 3 }, 0)).toBe("012");
+  });
+
+  it.each([
+    ["aligned", 0],
+    ["aligned", 2],
+    ["unaligned", 2],
+    ["colorization", 2],
+  ] as const)(
+    "gives the same bits from memory, of some images or of all (%s, %i threads)",
+    async (dataset_mode, num_threads) => {
+      const shape = dataset_mode === "colorization" ? { input_nc: 1, output_nc: 2 } : {};
+      const dataroot = join(folder, dataset_mode === "unaligned" ? "good" : "side by side");
+      const changes = { ...{ dataset_mode, dataroot, num_threads, no_flip: false }, ...shape };
+      const read = (image_memory: number) =>
+        withLoader({ ...changes, image_memory }, async (loader) => {
+          const epochs = [];
+          for (const epoch of [0, 1, 2]) epochs.push(await collect(loader.epoch(epoch)));
+          return epochs;
+        });
+      const decoded = await read(0);
+      expect(await read(-1)).toEqual(decoded);
+      expect(await read(0.0005)).toEqual(decoded);
+    },
+  );
+
+  it("does not read files again whose images are in memory", async () => {
+    const dataroot = join(folder, "read once");
+    for (let i = 0; i < 3; i++) await writeImage(join(dataroot, "train", `${i}.png`), noiseImage(24, 12));
+    const changes = { dataset_mode: "aligned", dataroot, num_threads: 0 } as const;
+    const epochs = (image_memory: number, between: () => Promise<void>): Promise<LoadedBatch[]> =>
+      withLoader({ ...changes, image_memory }, async (loader) => {
+        await collect(loader.epoch(0));
+        await between();
+        return collect(loader.epoch(1));
+      });
+    const expected = await epochs(0, async () => undefined);
+    expect(await epochs(1, () => rm(join(dataroot, "train"), { recursive: true }))).toEqual(expected);
   });
 
   it.each([0, 2])("fails at the batch of a bad file with its own error (%i threads)", async (num_threads) => {
@@ -196,5 +236,36 @@ describe("Loader", () => {
       { timeout: 30_000 },
     );
     expect(stdout.trim()).toBe(`loaded ${COUNT}`);
+  });
+});
+
+describe("ImageMemory", () => {
+  const image = (bytes: number) =>
+    ({
+      ...{ width: 9, height: 9 },
+      scaled: { width: bytes, height: 1, channels: 1, depth: 8, data: new Uint8Array(bytes).fill(7) },
+    }) as const;
+
+  it("keeps what fits into the budget of all threads, in their common memory", () => {
+    const budget = imageBudget(0.001);
+    const [one, other] = [new ImageMemory(budget), new ImageMemory(budget)];
+    one.keep("a", image(600));
+    other.keep("b", image(600));
+    expect(other.get("b"), "600 of 1048 bytes are taken").toBeUndefined();
+    other.keep("c", image(400));
+    expect(other.get("c")).toMatchObject({ width: 9, scaled: { width: 400 } });
+
+    const fresh = one.takeFresh();
+    expect(fresh.map(({ key }) => key)).toEqual(["a"]);
+    expect(one.takeFresh()).toEqual([]);
+    other.add(fresh);
+    expect(other.get("a")!.scaled.data.buffer).toBe(one.get("a")!.scaled.data.buffer);
+    expect(other.takeFresh().map(({ key }) => key)).toEqual(["c"]);
+  });
+
+  it("takes a quarter of what is free, or what is asked for, or nothing", () => {
+    expect(imageBudget(-1, 4000).limit).toBe(1000);
+    expect(imageBudget(3, 4000).limit).toBe(3 * 2 ** 20);
+    expect(imageBudget(0, 4000).limit).toBe(0);
   });
 });

@@ -1,20 +1,22 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { imageToTensor } from "../../src/data/pixels.js";
+import { convertChannels } from "../../src/data/channels.js";
+import { type Image, imageToTensor } from "../../src/data/pixels.js";
 import { resizeBicubic } from "../../src/data/resize.js";
+import { makeDataset } from "../../src/data/samples.js";
 import {
   cropImage,
   drawAugmentation,
-  imageToSample,
   outputSize,
   scaledSize,
   type TransformOptions,
   transformImage,
 } from "../../src/data/transforms.js";
 import { PixcycleError } from "../../src/errors.js";
+import type { FloatTensor } from "../../src/formats/tensor.js";
 import { RandomStream } from "../../src/random/philox.js";
-import { noiseImage } from "./files.js";
+import { datasetOptions, noiseImage } from "./files.js";
 
 const base: TransformOptions = {
   preprocess: "resize_and_crop",
@@ -23,6 +25,13 @@ const base: TransformOptions = {
   no_flip: false,
 };
 const still = { x: 0, y: 0, flip: false };
+
+/** The sample that a data set makes of an image, uncropped and unflipped. */
+async function sampleOf(image: Image, input_nc: number): Promise<FloatTensor> {
+  const options = { ...datasetOptions("x"), ...base, crop_size: 20, no_flip: true, input_nc };
+  const files = { kind: "single", files: ["x"] } as const;
+  return (await makeDataset(options, files, async () => image).sample(0, 0)).A;
+}
 
 describe("sizes", () => {
   it.each([
@@ -115,16 +124,19 @@ describe("transformImage", () => {
     );
   });
 
-  it("makes gray before it resizes, as the reference does", () => {
+  it("makes gray before it resizes, as the reference does", async () => {
     const image = noiseImage(30, 30);
-    const gray = imageToSample(image, 1, base, still, "x");
-    expect(gray.shape).toEqual([1, 16, 16]);
-    const colour = imageToTensor(transformImage(image, base, still, "x"), 1);
+    const gray = await sampleOf(image, 1);
+    expect(gray.shape).toEqual([1, 20, 20]);
+    const whole = { ...base, crop_size: 20 };
+    const before = imageToTensor(transformImage(convertChannels(image, 1), whole, still, "x"));
+    expect(gray.data).toEqual(before.data);
+    const colour = imageToTensor(transformImage(image, whole, still, "x"), 1);
     expect(gray.data).not.toEqual(colour.data);
   });
 
-  it("keeps sixteen bits", () => {
-    const deep = imageToSample(noiseImage(30, 30, 1, 16), 1, base, still, "x");
+  it("keeps sixteen bits", async () => {
+    const deep = await sampleOf(noiseImage(30, 30, 1, 16), 1);
     const levels = new Set(Array.from(deep.data, (v) => Math.round(((v + 1) / 2) * 65535) % 257));
     expect(levels.size).toBeGreaterThan(100);
   });
@@ -147,18 +159,13 @@ const torchvisionCases: TorchvisionCase[] = JSON.parse(
   readFileSync(new URL("../fixtures/torchvision_transforms.json", import.meta.url), "utf8"),
 );
 
-describe("imageToSample", () => {
+describe("a converted, transformed image", () => {
   it.each(torchvisionCases)("equals torchvision: $preprocess, $channels channels, flip $flip", (test) => {
     const [width, height] = test.size;
     const data = Uint8Array.from(Buffer.from(test.input, "base64"));
     const options: TransformOptions = { ...base, ...test };
-    const made = imageToSample(
-      { width, height, channels: 3, depth: 8, data },
-      test.channels,
-      options,
-      { x: test.x, y: test.y, flip: test.flip },
-      "x",
-    );
+    const image = convertChannels({ width, height, channels: 3, depth: 8, data }, test.channels);
+    const made = imageToTensor(transformImage(image, options, test, "x"));
     const expected = new Float32Array(Uint8Array.from(Buffer.from(test.output, "base64")).buffer);
     expect(made.data).toEqual(expected);
     expect(made.shape).toEqual([test.channels, ...outputSize(options, width, height, "x").toReversed()]);

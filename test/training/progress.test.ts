@@ -15,15 +15,21 @@ const event = (step: number): StepEvent => ({
 
 describe("progressLine", () => {
   it("says epoch, step, losses, speed, time left and memory", () => {
-    expect(progressLine(event(800), start, 0.5, 1.93 * 2 ** 30)).toBe(
+    expect(progressLine(event(800), start, { whole: 0.5, waiting: 0.009 }, 1.93 * 2 ** 30)).toBe(
       "epoch 2/200  step 800/80000  11 h 0 min left  4 img/s  1.9 GiB  G_GAN 0.712  G_L1 12.3",
     );
+  });
+
+  it("says what share of the time goes into waiting for images, if it is worth a word", () => {
+    const line = (waiting: number): string => progressLine(event(800), start, { whole: 0.5, waiting }, 0);
+    expect(line(0.011)).toContain("  2.2 % waiting for images  G_GAN");
+    expect(line(0.205)).toContain("  41 % waiting for images  G_GAN");
   });
 
   it("counts down to the time that ends a training, without totals", () => {
     const endless = { ...start, lastEpoch: Number.POSITIVE_INFINITY, totalSteps: Number.POSITIVE_INFINITY };
     const deadline = performance.now() + 61_200;
-    expect(progressLine(event(800), { ...endless, deadline }, 0.5, 0)).toMatch(
+    expect(progressLine(event(800), { ...endless, deadline }, { whole: 0.5, waiting: 0 }, 0)).toMatch(
       /^epoch 2 {2}step 800 {2}61 s left {2}4 img/,
     );
   });

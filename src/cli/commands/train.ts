@@ -13,7 +13,7 @@ export const command: Command = {
   ],
   async run(call, output) {
     const { resolveTraining, resumeCommand, runSession } = await import("../../training/session.js");
-    const { progressHooks } = await import("../../training/progress.js");
+    const { percent, progressHooks } = await import("../../training/progress.js");
     const resolved = await resolveTraining(await call.sources());
     for (const warning of resolved.warnings) output.note(`warning: ${warning}`);
 
@@ -26,10 +26,11 @@ export const command: Command = {
       (signal) => runSession(resolved, nodeServices, { hooks: progress, signal }),
     ).finally(progress.end);
 
-    const { position, finished, checkpoint, losses } = result;
+    const { position, finished, checkpoint, losses, waiting } = result;
+    output.note(`${percent(waiting)} of the time of the steps was spent waiting for images`);
     if (output.json) {
       output.result(
-        JSON.stringify({ step: position.step, finished, checkpoint: checkpoint ?? null, losses }),
+        JSON.stringify({ step: position.step, finished, checkpoint: checkpoint ?? null, losses, waiting }),
       );
     } else if (finished) {
       output.result(`trained ${position.step} steps${checkpoint === undefined ? "" : `: ${checkpoint}`}`);
