@@ -91,6 +91,7 @@ export async function runSession(
       finished: false,
       checkpoint: undefined,
       losses: {},
+      waiting: 0,
     };
   }
 }
