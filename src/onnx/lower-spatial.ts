@@ -108,6 +108,13 @@ export function reducedAxes(e: OnnxEmitter, axes: readonly number[], shape: Shap
   return e.ints(long.length > 0 ? long : axes);
 }
 
+/** Whether a normalisation is over the trailing axes, as instance norm is and batch norm is not. */
+export function isOverRows({ axes }: OpAttributes["normalize"], shape: Shape): boolean {
+  const over = axes.filter((axis) => shape[axis] !== 1);
+  const leading = shape.length - over.length;
+  return over.length > 0 && over.every((axis, i) => axis === leading + i);
+}
+
 /**
  * y, mean and rstd of `normalize`. Trailing axes are one LayerNormalization over rows; others take the mean and the
  * variance in two passes, which stays accurate far from zero.
@@ -115,21 +122,18 @@ export function reducedAxes(e: OnnxEmitter, axes: readonly number[], shape: Shap
 export function lowerNormalize(
   e: OnnxEmitter,
   x: string,
-  { axes, eps }: OpAttributes["normalize"],
+  attributes: OpAttributes["normalize"],
   shape: Shape,
   ones = (count: number): string => e.one("ConstantOfShape", [e.ints([count])], { value: { tensor: 1 } }),
 ): string[] {
-  const over = axes.filter((axis) => shape[axis] !== 1);
-  const leading = shape.length - over.length;
+  const { axes, eps } = attributes;
   const kept = shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
   const count = axes.reduce((n, axis) => n * shape[axis]!, 1);
-  if (over.length > 0 && over.every((axis, i) => axis === leading + i)) {
-    const rows = elements(shape) / count;
-    const attributes = { axis: 1, epsilon: { float: eps } };
+  if (isOverRows(attributes, shape)) {
     const [y, mean, rstd] = e.node(
       "LayerNormalization",
-      [e.reshape(x, [rows, count]), ones(count)],
-      attributes,
+      [e.reshape(x, [elements(shape) / count, count]), ones(count)],
+      { axis: 1, epsilon: { float: eps } },
       3,
     );
     return [e.reshape(y!, shape), e.reshape(mean!, kept), e.reshape(rstd!, kept)];

@@ -1,6 +1,7 @@
-import type { ConvAttributes } from "../graph/ops.js";
+import type { ConvAttributes, OpAttributes } from "../graph/ops.js";
 import type { Shape } from "../graph/shape.js";
 import type { OnnxEmitter } from "./emitter.js";
+import { isOverRows, lowerNormalize, reducedAxes } from "./lower-spatial.js";
 
 /**
  * Lowerings for ONNX Runtime's WebGPU provider: of operators that it lacks, which would run on the CPU, and of those
@@ -98,8 +99,21 @@ function spreadKernel(
   };
 }
 
-/** A vector of ones: the scale of a normalisation that has none. */
-export const onesAsConstant = (e: OnnxEmitter, count: number): string =>
-  e.floats(new Float32Array(count).fill(1), [count], "ones");
+/**
+ * y, mean and rstd of `normalize`, with the mean taken off first: the provider's LayerNormalization computes the variance
+ * as E[x²] − E[x]², which is lost to rounding where the mean is large.
+ */
+export function lowerNormalizeCentred(
+  e: OnnxEmitter,
+  x: string,
+  attributes: OpAttributes["normalize"],
+  shape: Shape,
+): string[] {
+  if (!isOverRows(attributes, shape)) return lowerNormalize(e, x, attributes, shape);
+  const mean = e.one("ReduceMean", [x, reducedAxes(e, attributes.axes, shape)], { keepdims: 1 });
+  const ones = (count: number): string => e.floats(new Float32Array(count).fill(1), [count], "ones");
+  const [y, , rstd] = lowerNormalize(e, e.one("Sub", [x, mean]), attributes, shape, ones);
+  return [y!, mean, rstd!];
+}
 
 const scalar = (e: OnnxEmitter, value: number): string => e.floats(Float32Array.of(value), []);

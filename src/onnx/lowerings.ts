@@ -21,9 +21,9 @@ import {
 import {
   lowerConvWeightGradientAsConv,
   lowerDepthwiseWeightGradientAsConv,
+  lowerNormalizeCentred,
   lowerSignByComparison,
   lowerSoftplusByLog,
-  onesAsConstant,
 } from "./lower-webgpu.js";
 import {
   refusesWinograd,
@@ -148,7 +148,7 @@ const WEBGPU: Partial<typeof LOWERINGS> = {
   depthwiseConvWeightGradient: (e, { attributes, inputs, shapes }) =>
     lowerDepthwiseWeightGradientAsConv(e, inputs[0]!, inputs[1]!, attributes, shapes[0]!, shapes[1]!),
   normalize: (e, { attributes, inputs, shapes }) =>
-    lowerNormalize(e, inputs[0]!, attributes, shapes[0]!, (count) => onesAsConstant(e, count)),
+    lowerNormalizeCentred(e, inputs[0]!, attributes, shapes[0]!),
 };
 
 /** Convolutions that Winograd's algorithm takes; it refuses the others. */

@@ -77,6 +77,20 @@ describe.skipIf(!WEBGPU)("on WebGPU", () => {
   });
 
   it.each([
+    { norm: "instance", axes: [2, 3] },
+    { norm: "batch", axes: [0, 2, 3] },
+  ])("$norm norm is right far from zero", async ({ axes }) => {
+    const use = { attributes: { axes, eps: 1e-5 }, shapes: [[2, 3, 16, 16]] };
+    const { inputs } = buildCase("normalize", use);
+    const feeds = randomFeeds(inputs, 1, "any");
+    for (const values of feeds.values())
+      for (const i of values.keys()) values[i] = Math.fround(300 + values[i]!);
+    const { actual, expected } = await runOnWebGpu("normalize", use, feeds);
+    // The rounding of the mean, 300 · 2⁻²⁴, over the deviation.
+    for (const [k, values] of expected.entries()) expectClose([actual[k]!], [values], 1e-4);
+  });
+
+  it.each([
     { layer: "U-Net down", x: [2, 20, 32, 32], outputs: 40, kernel: 4, stride: 2, pad: 1 },
     { layer: "ResNet down", x: [2, 20, 16, 16], outputs: 40, kernel: 3, stride: 2, pad: 1 },
     { layer: "deepest U-Net", x: [3, 64, 2, 2], outputs: 64, kernel: 4, stride: 2, pad: 1 },
