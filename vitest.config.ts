@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: ["test/devices/**"],
     // Worker threads run the compiled package.
     globalSetup: ["test/setup/build.ts"],
     testTimeout: 120_000,

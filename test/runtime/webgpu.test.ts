@@ -1,28 +1,13 @@
 import type { Tensor } from "onnxruntime-common";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
-import type { TensorMap } from "../../src/formats/tensor.js";
-import { toFloatTensor } from "../../src/formats/weights.js";
-import { createModel } from "../../src/models/model.js";
-import { deviceOf } from "../../src/runtime/device.js";
 import { Engine } from "../../src/runtime/engine.js";
-import { GraphSession, type OrtModule } from "../../src/runtime/ort.js";
-import { compileStep } from "../../src/runtime/programs.js";
-import {
-  type Golden,
-  goldenBatch,
-  goldenMasks,
-  goldenNames,
-  initialWeights,
-  readGolden,
-  relativeError,
-  under,
-} from "../models/goldens.js";
+import type { OrtModule } from "../../src/runtime/ort.js";
+import { expectLosses } from "../models/golden-checks.js";
+import { type Golden, goldenBatch, goldenMasks, initialWeights, readGolden } from "../models/goldens.js";
 import { WEBGPU } from "../setup/webgpu.js";
 
-/** Whole steps of both models on the WebGPU provider. A session there refuses graphs of which a node would run on the CPU. */
-
-const GOLDENS = ["pix2pix_unet64_batchnorm", "cycle_gan_unet64_instance"];
+/** State on the WebGPU provider; that steps are right there is tested in `test/devices/`. */
 
 async function engineAtStart(golden: Golden, device: "cpu" | "webgpu", runtime = ort as OrtModule) {
   const engine = new Engine(runtime, golden.options, { threads: 1, device });
@@ -30,75 +15,10 @@ async function engineAtStart(golden: Golden, device: "cpu" | "webgpu", runtime =
   return engine;
 }
 
-const step = (engine: Engine, golden: Golden, i: number, visuals = false) =>
+const step = (engine: Engine, golden: Golden, i: number) =>
   engine.step(goldenBatch(golden, i), {
-    ...{ learningRate: golden.options.lr, visuals, dropoutMasks: goldenMasks(golden, i) },
+    ...{ learningRate: golden.options.lr, dropoutMasks: goldenMasks(golden, i) },
   });
-
-function expectLosses(
-  actual: Readonly<Record<string, number>>,
-  expected: Readonly<Record<string, number>>,
-): void {
-  for (const [loss, value] of Object.entries(expected)) {
-    expect(Math.abs(actual[loss]! - value), loss).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(value)));
-  }
-}
-
-/** |a − b| / |b| of the change of a network's weights, by a golden's end. */
-function changeError(golden: Golden, state: TensorMap, network: string): number {
-  const final = under(golden.tensors, "final/");
-  const keys = [...final.keys()].filter(
-    (key) => key.startsWith(`${network}/`) && !golden.zeroGradient.has(key),
-  );
-  const change = (to: (key: string) => ArrayLike<number>): number[] =>
-    keys.flatMap((key) => {
-      const start = toFloatTensor(golden.tensors.get(key)!).data;
-      return Array.from(to(key), (value, i) => value - start[i]!);
-    });
-  return relativeError(
-    change((key) => toFloatTensor(state.get(key)!).data),
-    change((key) => final.get(key)!.data),
-  );
-}
-
-describe.skipIf(!WEBGPU).each(GOLDENS)("%s on WebGPU", (name) => {
-  const golden = readGolden(name);
-
-  it("steps are PyTorch's: images, losses of all steps, the change of the weights", async () => {
-    const engine = await engineAtStart(golden, "webgpu");
-    for (const [i, losses] of golden.losses.entries()) {
-      const result = await step(engine, golden, i, i === 0);
-      expectLosses(result.losses, losses);
-      if (i > 0) expect(result.visuals).toEqual({});
-      else
-        for (const [image, expected] of under(golden.tensors, "forward/"))
-          expect(relativeError(result.visuals[image]!.data, expected.data), image).toBeLessThan(1e-5);
-    }
-    const state = await engine.saveState();
-    for (const { name: network } of engine.model.networks)
-      expect(changeError(golden, state, network), network).toBeLessThan(1e-2);
-    await engine.close();
-  });
-});
-
-it.skipIf(!WEBGPU)(
-  "WebGPU takes the steps of all networks and losses: no operator is left to the CPU",
-  async () => {
-    const device = deviceOf("webgpu");
-    for (const name of goldenNames()) {
-      const { options } = readGolden(name);
-      const [height, width] = options.size;
-      const shape = { batch: options.batch, height, width };
-      const { compiled } = compileStep(createModel(options), options, shape, "whole", device);
-      const session = await GraphSession.create(ort as OrtModule, compiled, {
-        threads: 1,
-        device: device.name,
-      });
-      await session.close();
-    }
-  },
-  300_000,
-);
 
 /** Counts buffers, and where the tensors of a run are. */
 function watched() {

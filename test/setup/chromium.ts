@@ -1,11 +1,16 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
+import { MUST_HAVE_DEVICES } from "./must-have.js";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** The Chromium of this machine: the variable CHROMIUM, or the first on the PATH; undefined if there is none. */
+/**
+ * The Chromium of this machine: the variable CHROMIUM, or the first on the PATH; undefined if there is none. Continuous
+ * integration on Linux must have it, as it must have WebGPU.
+ */
 export const CHROMIUM: string | undefined = process.env.CHROMIUM ?? installed();
+if (CHROMIUM === undefined && MUST_HAVE_DEVICES) throw new Error("There is no Chromium on this machine.");
 
 /** Arguments that give pages a WebGPU device where there is no graphics card: SwiftShader computes on the CPU. */
 const SOFTWARE_GPU = [

@@ -1,6 +1,10 @@
+import { appendFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Closes a run with one plain line, `N passed, N failed, N skipped`, which any tool can read. */
+/**
+ * Closes a run with one plain line, `N passed, N failed, N skipped`, which any tool can read. Where the variable
+ * TEST_COUNTS names a file, the line is added to that instead: the sum of several runs is said at their end.
+ */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const counts = { passed: 0, failed: 0, skipped: 0 };
@@ -13,9 +17,12 @@ export default class CountReporter implements Reporter {
       if (module.errors().length > 0) counts.failed++;
     }
     counts.failed += errors.length;
+    const line = `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`;
+    const { TEST_COUNTS } = process.env;
     // After the default reporter's summary.
     process.on("exit", () => {
-      process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+      if (TEST_COUNTS) appendFileSync(TEST_COUNTS, line);
+      else process.stdout.write(line);
     });
   }
 }

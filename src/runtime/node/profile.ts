@@ -36,12 +36,17 @@ export async function profiled<T>(
   const folder = await mkdtemp(join(tmpdir(), "pixcycle-profile-"));
   try {
     const result = await work(join(folder, "trace"));
-    const files = await readdir(folder);
-    const traces = await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
-    return { result, profile: summarise(traces.flatMap((text) => JSON.parse(text) as TraceEvent[])) };
+    return { result, profile: await readProfile(folder) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Sums up the profiles in a folder. */
+export async function readProfile(folder: string): Promise<Profile> {
+  const files = await readdir(folder);
+  const traces = await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
+  return summarise(traces.flatMap((text) => JSON.parse(text) as TraceEvent[]));
 }
 
 /** Sums ONNX Runtime's trace events by operator and by scope. */
