@@ -1,7 +1,7 @@
 /**
  * pixcycle as a library. Every function that can fail throws a `PixcycleError` with a stable code.
  *
- * Whole trainings: `train`. Translation: `loadTranslator`, `translateFiles`, `exportModel`. For loops of your own:
+ * Whole trainings: `train`, `distill`. Translation: `loadTranslator`, `translateFiles`, `exportModel`. For loops of your own:
  * `resolveOptions`, `createLoader`, `createRunner`.
  *
  * @module
@@ -17,6 +17,8 @@ export {
 export { decodeImage, encodeImage, type ImageFormat } from "./data/image.js";
 export { createLoader, type LoadedBatch, type Loader, type LoaderOptions } from "./data/loader.js";
 export { type Image, imageToTensor, tensorToImage } from "./data/pixels.js";
+export type { Comparison, GeneratorCost } from "./distillation/compare.js";
+export { type DistillControls, type DistillReport, distill } from "./distillation/distill.js";
 export { ERROR_CODES, type ErrorCode, PixcycleError } from "./errors.js";
 export { composeGrid, type GridOptions } from "./evaluation/grid.js";
 export { l1, psnr, type SsimWindow, ssim } from "./evaluation/metrics.js";

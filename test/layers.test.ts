@@ -19,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["translation"],
   ["web"],
   ["site"],
-  ["demo"],
+  ["distillation", "demo"],
   ["cli", "index"],
 ];
 

@@ -21,6 +21,11 @@ export const registry: readonly CommandEntry[] = [
     load: () => import("./commands/train.js"),
   },
   {
+    name: "distill",
+    summary: "train a small generator to do what a trained one does",
+    load: () => import("./commands/distill.js"),
+  },
+  {
     name: "translate",
     summary: "translate images of any size with a trained model",
     load: () => import("./commands/translate.js"),

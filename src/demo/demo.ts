@@ -11,6 +11,7 @@ import { nodeServices } from "../training/node.js";
 import { checkRunFolder, runFolder, writeRunOptions } from "../training/run-folder.js";
 import { runSession, type TrainingControls } from "../training/session.js";
 import type { TrainingResult } from "../training/trainer.js";
+import { inNewRunFolder } from "../training/unbegun.js";
 import { writeResults } from "./results.js";
 import { demoSchedule, demoSettings } from "./settings.js";
 
@@ -34,7 +35,7 @@ export interface DemoReport {
   /** The run's folder. */
   readonly run: string;
   readonly step: number;
-  /** Undefined if the training was interrupted; it can be continued. */
+  /** Undefined if the training was interrupted; it can be continued, unless it was before the first step: then nothing is left. */
   readonly results: { readonly grid: string; readonly scores: ReadonlyMap<string, Scores> } | undefined;
 }
 
@@ -53,22 +54,10 @@ export async function runDemo({ given, seconds, hooks, signal }: DemoRequest): P
   }
   const folder = runFolder(base);
   await checkRunFolder(folder, base);
-  const icons = {
-    task: "flat-to-3d",
-    layout: base.dataset_mode === "aligned" ? "aligned" : "unaligned",
-  } as const;
-  await writeBuiltin(base.dataroot, icons);
-  const { trainA } = await loadBuiltin(icons);
-
-  const batches = Math.ceil(trainA.length / base.batch_size);
-  const scheduled = (steps: number) =>
-    resolveDemo({ ...demoSchedule(steps, batches), ...given, name: base.name });
   const controls = { ...(hooks && { hooks }), ...(signal && { signal }) };
   const end = began + 1000 * SHARE_OF_TRAINING * (seconds ?? DEMO_SECONDS);
-  const { options, position, finished } =
-    base.max_steps > 0
-      ? await trainSteps(await scheduled(base.max_steps), controls)
-      : await trainUntil(end, await resolveDemo({ ...given, name: base.name }), scheduled, controls);
+  const trained = await inNewRunFolder(folder, () => trainOnIcons(base, given, end, controls));
+  const { options, position, finished } = trained;
   const report = { options, run: folder.path, step: position.step };
   if (!finished) return { ...report, results: undefined };
   const grid = join(folder.path, "grid.png");
@@ -77,6 +66,27 @@ export async function runDemo({ given, seconds, hooks, signal }: DemoRequest): P
 }
 
 type Trained = TrainingResult & Pick<DemoReport, "options">;
+
+/** Writes the icons into the run's folder and trains on them, for `max_steps` or until a time. */
+async function trainOnIcons(
+  base: Options,
+  given: DemoRequest["given"],
+  end: number,
+  controls: TrainingControls,
+): Promise<Trained> {
+  const icons = {
+    task: "flat-to-3d",
+    layout: base.dataset_mode === "aligned" ? "aligned" : "unaligned",
+  } as const;
+  await writeBuiltin(base.dataroot, icons);
+  const { trainA } = await loadBuiltin(icons);
+  const batches = Math.ceil(trainA.length / base.batch_size);
+  const scheduled = (steps: number) =>
+    resolveDemo({ ...demoSchedule(steps, batches), ...given, name: base.name });
+  return base.max_steps > 0
+    ? trainSteps(await scheduled(base.max_steps), controls)
+    : trainUntil(end, await resolveDemo({ ...given, name: base.name }), scheduled, controls);
+}
 
 async function trainSteps(resolved: ResolvedOptions, controls: TrainingControls): Promise<Trained> {
   return { ...(await runSession(resolved, nodeServices, controls)), options: resolved.options };

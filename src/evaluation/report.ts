@@ -58,7 +58,8 @@ export function segmentationTable({ segmentation }: EvaluationReport): Table {
   return rows.length === 0 ? [] : [["", "pixel acc", "class acc", "class IoU"], ...rows];
 }
 
-function alignColumns(table: Table): string[] {
+/** The rows as lines, the first column on the left, the others on the right. */
+export function alignColumns(table: Table): string[] {
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   return table.map((row) =>
     row

@@ -199,10 +199,13 @@ function checkArchitecture(path: string, saved: Options, options: Options): void
   );
 }
 
-/** The command that continues an interrupted training. */
-export function resumeCommand({ name, runs_dir }: Options): string {
+/**
+ * The command that continues an interrupted training.
+ * @param command what began it, with its arguments
+ */
+export function resumeCommand({ name, runs_dir }: Options, command: readonly string[] = ["train"]): string {
   const place = runs_dir === defaults.runs_dir ? "" : ` --runs_dir ${quote(runs_dir)}`;
-  return `pixcycle train --continue_train --name ${name}${place}`;
+  return `pixcycle ${command.map(quote).join(" ")} --continue_train --name ${name}${place}`;
 }
 
 function quote(text: string): string {

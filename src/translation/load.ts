@@ -35,7 +35,7 @@ export interface TranslatorOptions extends FindModelOptions, Partial<Preparation
   /** Use running statistics and no dropout; default false, as in training and in the reference's test. */
   readonly evaluate?: boolean;
   /**
-   * Whether a U-Net was trained without dropout, which only its run knows. By default a bare weight file with batch
+   * Whether a U-Net or mobile ResNet was trained without dropout, which only its run knows. By default a bare weight file with batch
    * norm is taken for pix2pix's, with dropout, and one without for CycleGAN's.
    */
   readonly no_dropout?: boolean;
@@ -133,7 +133,11 @@ export function isColorization(
   );
 }
 
-function directionOf({ generator, trained }: FoundGenerator): DataOptions["direction"] {
+/** Which way a generator translates, in terms of the sides of its data set. */
+export function directionOf({
+  generator,
+  trained,
+}: Pick<FoundGenerator, "generator" | "trained">): DataOptions["direction"] {
   const forward = trained?.direction ?? "AtoB";
   if (generator !== "net_G_B") return forward;
   return forward === "AtoB" ? "BtoA" : "AtoB";

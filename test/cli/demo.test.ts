@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { type BuiltinIcon, loadBuiltin } from "../../src/data/builtin.js";
 import { decodeImage, encodeImage } from "../../src/data/image.js";
 import { demoSchedule } from "../../src/demo/settings.js";
@@ -107,14 +107,24 @@ describe("pixcycle demo", () => {
     const { process: child, result } = startCli(["demo", "--max_steps", "5000", "--name", "stopped"], {
       cwd,
     });
-    child.stderr!.on("data", (text: Buffer) => {
-      if (text.includes("training to step")) child.kill("SIGINT");
-    });
+    const log = join(cwd, "runs", "stopped", "metrics.jsonl");
+    await vi.waitUntil(async () => (await readFile(log, "utf8").catch(() => "")) !== "", { timeout: 50_000 });
+    child.kill("SIGINT");
     const { status, stdout } = await result;
     expect(status).toBe(130);
     expect(stdout).toMatch(
       /^stopped after step \d+; continue with: pixcycle train --continue_train --name stopped\n$/,
     );
+  }, 60_000);
+
+  it("leaves nothing where it was stopped before the first step", async () => {
+    const { process: child, result } = startCli(["demo", "--max_steps", "50", "--runs_dir", "none"], { cwd });
+    child.stderr!.on("data", (text: Buffer) => {
+      if (text.includes("memory:")) child.kill("SIGINT");
+    });
+    const { status, stdout } = await result;
+    expect([status, stdout]).toEqual([130, "stopped before the first step; nothing was kept\n"]);
+    expect(await readdir(cwd)).not.toContain("none");
   }, 60_000);
 
   it.each([

@@ -58,8 +58,11 @@ async function print({ options, run, step, results }: DemoReport, output: Comman
     return;
   }
   if (results === undefined) {
-    if (step === 0) output.result("stopped before the first step");
-    else output.result(`stopped after step ${step}; continue with: ${resumeCommand(options)}`);
+    output.result(
+      step === 0
+        ? "stopped before the first step; nothing was kept"
+        : `stopped after step ${step}; continue with: ${resumeCommand(options)}`,
+    );
     return;
   }
   const more = `--max_steps ${2 * step} --n_epochs_decay ${2 * options.n_epochs_decay + options.n_epochs}`;
