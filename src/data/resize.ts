@@ -49,28 +49,25 @@ function makeKernel(inputSize: number, outputSize: number): Kernel {
   return { taps, first, count, weights };
 }
 
-/** The least difference of PIL's 8-bit coefficients. */
-const STEP = 2 ** -PRECISION_BITS;
+/** A kernel with PIL's fixed-point weights: 8 bits times a weight, summed over all taps, fit into 32 bits. */
+type FixedKernel = Omit<Kernel, "weights"> & { readonly weights: Int32Array };
 
-/** Weights as PIL's fixed-point numbers, rounded half away from zero to multiples of STEP. */
-function fixedPoint(weights: Float64Array): Float64Array {
-  return weights.map((weight) => Math.trunc(weight / STEP + (weight < 0 ? -0.5 : 0.5)) * STEP);
+/** Weights in units of 2^−22, rounded half away from zero. */
+function fixedPoint({ weights, ...kernel }: Kernel): FixedKernel {
+  const rounded = Int32Array.from(weights, (weight) =>
+    Math.trunc(weight * 2 ** PRECISION_BITS + (weight < 0 ? -0.5 : 0.5)),
+  );
+  return { ...kernel, weights: rounded };
 }
 
 type Axis = readonly [outer: number, inputSize: number, inner: number];
 
-type Samples = Uint8Array | Uint8ClampedArray | Uint16Array | Float32Array;
-
-/**
- * Resamples the middle axis of `input`, seen as [outer, inputSize, inner], into `output`, [outer, outputSize, inner].
- * @param start what every sum begins with
- */
+/** Resamples the middle axis of `input`, seen as [outer, inputSize, inner], into `output`, [outer, outputSize, inner]. */
 function resample(
-  input: Samples,
+  input: Uint16Array | Float32Array,
   [outer, inputSize, inner]: Axis,
   { taps, first, count, weights }: Kernel,
-  output: Samples,
-  start: number,
+  output: Float32Array,
 ): void {
   const outputSize = first.length;
   let to = 0;
@@ -80,7 +77,7 @@ function resample(
       const firstTap = out * taps;
       const lastTap = firstTap + count[out]!;
       for (let i = 0; i < inner; i++) {
-        let sum = start;
+        let sum = 0;
         for (let tap = firstTap, from = begin + i; tap < lastTap; tap++, from += inner) {
           sum += input[from]! * weights[tap]!;
         }
@@ -90,21 +87,86 @@ function resample(
   }
 }
 
-/**
- * With PIL's fixed-point weights. Sums of these are exact in double precision; as they start from half a step, the
- * clamped array rounds them to the nearest integer, halves up.
- */
-function resample8(input: Uint8Array, axis: Axis, outputSize: number): Uint8Array {
-  const kernel = makeKernel(axis[1], outputSize);
-  const output = new Uint8ClampedArray(axis[0] * outputSize * axis[2]);
-  resample(input, axis, { ...kernel, weights: fixedPoint(kernel.weights) }, output, STEP / 2);
-  return new Uint8Array(output.buffer);
+/** Half of PIL's fixed-point unit: with it, a sum that is shifted down is rounded to the nearest, halves up. */
+const HALF = 1 << (PRECISION_BITS - 1);
+
+/** A fixed-point sum as a sample. */
+function clip8(sum: number): number {
+  return Math.min(Math.max(sum >> PRECISION_BITS, 0), 255);
+}
+
+/** Resamples every row of an image [height, inputSize, channels]: one sample after the other, in 32-bit integers as PIL does. */
+function resampleRows8(
+  input: Uint8Array,
+  [height, inputSize, channels]: Axis,
+  kernel: FixedKernel,
+): Uint8Array {
+  const { taps, first, count, weights } = kernel;
+  const output = new Uint8Array(height * first.length * channels);
+  let to = 0;
+  for (let row = 0; row < height; row++) {
+    for (let out = 0; out < first.length; out++) {
+      const begin = (row * inputSize + first[out]!) * channels;
+      const firstTap = out * taps;
+      const lastTap = firstTap + count[out]!;
+      for (let c = 0; c < channels; c++) {
+        let sum = HALF;
+        for (let tap = firstTap, from = begin + c; tap < lastTap; tap++, from += channels)
+          sum += Math.imul(input[from]!, weights[tap]!);
+        output[to++] = clip8(sum);
+      }
+    }
+  }
+  return output;
+}
+
+/** The same for three channels, which share each weight: twice as fast (measured). */
+function resampleColourRows8(input: Uint8Array, [height, inputSize]: Axis, kernel: FixedKernel): Uint8Array {
+  const { taps, first, count, weights } = kernel;
+  const output = new Uint8Array(height * first.length * 3);
+  let to = 0;
+  for (let row = 0; row < height; row++) {
+    for (let out = 0; out < first.length; out++) {
+      let from = (row * inputSize + first[out]!) * 3;
+      const lastTap = out * taps + count[out]!;
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      for (let tap = out * taps; tap < lastTap; tap++, from += 3) {
+        const weight = weights[tap]!;
+        red += Math.imul(input[from]!, weight);
+        green += Math.imul(input[from + 1]!, weight);
+        blue += Math.imul(input[from + 2]!, weight);
+      }
+      output[to++] = clip8(red);
+      output[to++] = clip8(green);
+      output[to++] = clip8(blue);
+    }
+  }
+  return output;
+}
+
+/** Resamples the columns of an image [inputSize, width]: whole rows at a time, so that memory is read in order. */
+function resampleColumns8(input: Uint8Array, width: number, kernel: FixedKernel): Uint8Array {
+  const { taps, first, count, weights } = kernel;
+  const output = new Uint8Array(first.length * width);
+  const sums = new Int32Array(width);
+  for (let out = 0; out < first.length; out++) {
+    sums.fill(HALF);
+    for (let tap = 0; tap < count[out]!; tap++) {
+      const weight = weights[out * taps + tap]!;
+      const from = (first[out]! + tap) * width;
+      for (let i = 0; i < width; i++) sums[i] = sums[i]! + Math.imul(input[from + i]!, weight);
+    }
+    for (let i = 0; i < width; i++) output[out * width + i] = clip8(sums[i]!);
+  }
+  return output;
 }
 
 /** In floating point: sums in double precision, kept as 32-bit floats as PIL does in its mode F. */
 function resampleFloat(input: Uint16Array | Float32Array, axis: Axis, outputSize: number): Float32Array {
   const output = new Float32Array(axis[0] * outputSize * axis[2]);
-  resample(input, axis, makeKernel(axis[1], outputSize), output, 0);
+  resample(input, axis, makeKernel(axis[1], outputSize), output);
   return output;
 }
 
@@ -145,8 +207,12 @@ export function resizeBicubic(image: Image, width: number, height: number): Imag
   const size = { width, height, channels, depth };
   if (image.data instanceof Uint8Array) {
     let samples = image.data;
-    if (width !== image.width) samples = resample8(samples, [image.height, image.width, channels], width);
-    if (height !== image.height) samples = resample8(samples, [1, image.height, width * channels], height);
+    const kernel = (from: number, to: number): FixedKernel => fixedPoint(makeKernel(from, to));
+    const rows = channels === 3 ? resampleColourRows8 : resampleRows8;
+    if (width !== image.width)
+      samples = rows(samples, [image.height, image.width, channels], kernel(image.width, width));
+    if (height !== image.height)
+      samples = resampleColumns8(samples, width * channels, kernel(image.height, height));
     return { ...size, data: samples };
   }
   let samples: Uint16Array | Float32Array = image.data;
