@@ -70,7 +70,7 @@ async function waiting(network, image_memory) {
     epoch.waiting += step.dataSeconds;
   };
   const run = { runs_dir: join(folder, "runs"), name: "bench", overwrite: true, print_freq: 1000 };
-  const epochsOf = { n_epochs: 3, n_epochs_decay: 0, max_dataset_size: network === TINY ? 0 : 8 };
+  const epochsOf = { n_epochs: 3, n_epochs_decay: 0, max_dataset_size: network === TINY ? 0 : 6 };
   await train({ model: "pix2pix", dataroot, image_memory, ...run, ...epochsOf, ...network }, { onStep });
   const shares = epochs.map(({ steps, waiting }) => `${((100 * waiting) / (steps + waiting)).toFixed(1)} %`);
   const median = seconds.sort((a, b) => a - b)[seconds.length >> 1];

@@ -162,8 +162,11 @@ export class GraphSession {
   }
 }
 
-/** Tiny moments and activations would otherwise run many times slower. */
-const EXTRA = { set_denormal_as_zero: "1" } as const;
+/**
+ * Tiny moments and activations would otherwise run many times slower. After a run, ONNX Runtime's threads stop looking for
+ * work: they would take cores from updates and loading.
+ */
+const EXTRA = { set_denormal_as_zero: "1", force_spinning_stop: "1" } as const;
 
 const onnxOutput = (name: string): string => `out:${name}`;
 
