@@ -1,5 +1,5 @@
 import { decodeImage } from "./image.js";
-import type { ImageStore } from "./image-memory.js";
+import type { ImageStore } from "./image-store.js";
 import { type DatasetFiles, scanDataset } from "./layout.js";
 import type { Dataset, DatasetOptions } from "./sample.js";
 import { makeDataset } from "./samples.js";

@@ -4,7 +4,15 @@ import { extname, join } from "node:path";
 import { PixcycleError } from "../errors.js";
 import type { DataOptions } from "../options/schema.js";
 import { IMAGE_EXTENSIONS } from "./image.js";
-import { type DatasetFiles, type Pair, type Pairing, pairFiles, pairingErrors } from "./pairing.js";
+import {
+  limited,
+  type NamedFile,
+  type Pair,
+  type Pairing,
+  pairFiles,
+  type Scan,
+  scanSides,
+} from "./pairing.js";
 
 export { type DatasetFiles, nameSome, type Pair } from "./pairing.js";
 
@@ -74,10 +82,11 @@ export async function findSides(root: string, phase: string): Promise<Pair | und
 
 /** Pairs `sub/name.ext` of one side with `sub/name.*` of the other. */
 export function pairByName(folders: Pair, filesA: readonly string[], filesB: readonly string[]): Pairing {
-  const inFolder = (folder: string, files: readonly string[]) =>
-    files.map((name) => ({ name, path: join(folder, name) }));
-  return pairFiles(inFolder(folders.A, filesA), inFolder(folders.B, filesB));
+  return pairFiles(namedIn(folders.A, filesA), namedIn(folders.B, filesB));
 }
+
+const namedIn = (folder: string, files: readonly string[]): NamedFile[] =>
+  files.map((name) => ({ name, path: join(folder, name) }));
 
 async function missing(root: string, looked: readonly string[]): Promise<PixcycleError> {
   if (!(await isFolder(root))) {
@@ -86,12 +95,6 @@ async function missing(root: string, looked: readonly string[]): Promise<Pixcycl
   return new PixcycleError("E_DATA_MISSING", `${root} has none of these folders: ${looked.join("; ")}.`, {
     hint: "Check --dataroot and --phase; a plain folder of inputs is --dataset_mode single.",
   });
-}
-
-/** What was found on disk: the files, and for two folders of pairs what did not pair. */
-export interface Scan {
-  readonly files: DatasetFiles;
-  readonly errors: readonly PixcycleError[];
 }
 
 /**
@@ -103,10 +106,11 @@ export interface Scan {
  */
 export async function scanDataset(options: LayoutOptions): Promise<Scan> {
   const { dataroot, dataset_mode, phase } = options;
-  const limited = <T>(items: readonly T[]) =>
-    options.max_dataset_size > 0 ? items.slice(0, options.max_dataset_size) : items;
   const inFolder = async (folder: string) =>
-    limited((await listImages(folder)).map((file) => join(folder, file)));
+    limited(
+      options,
+      (await listImages(folder)).map((file) => join(folder, file)),
+    );
 
   if (dataset_mode === "single") {
     if (await isFolder(dataroot))
@@ -134,12 +138,6 @@ export async function scanDataset(options: LayoutOptions): Promise<Scan> {
     );
   }
   const sides = options.direction === "AtoB" ? found : { A: found.B, B: found.A };
-  if (dataset_mode === "unaligned") {
-    return {
-      files: { kind: "unaligned", A: await inFolder(sides.A), B: await inFolder(sides.B) },
-      errors: [],
-    };
-  }
-  const pairing = pairByName(sides, await listImages(sides.A), await listImages(sides.B));
-  return { files: { kind: "pairs", pairs: limited(pairing.pairs) }, errors: pairingErrors(pairing) };
+  const named = async (folder: string) => namedIn(folder, await listImages(folder));
+  return scanSides(options, await named(sides.A), await named(sides.B));
 }

@@ -1,4 +1,5 @@
 import { PixcycleError } from "../errors.js";
+import type { DataOptions } from "../options/schema.js";
 
 /** One image of each side, by path. */
 export interface Pair {
@@ -58,7 +59,7 @@ export function nameSome(paths: readonly string[]): string {
 }
 
 /** The errors of a pairing: none, or `E_DATA_PAIR` for what is unmatched and for what is ambiguous. */
-export function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
+function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[] {
   const errors: PixcycleError[] = [];
   if (unmatched.length > 0) {
     const count = unmatched.length === 1 ? "1 image has" : `${unmatched.length} images have`;
@@ -76,4 +77,32 @@ export function pairingErrors({ unmatched, ambiguous }: Pairing): PixcycleError[
     );
   }
   return errors;
+}
+
+/** What was found: the files, and for two folders of pairs what did not pair. */
+export interface Scan {
+  readonly files: DatasetFiles;
+  readonly errors: readonly PixcycleError[];
+}
+
+/** The first items, as many as `max_dataset_size` allows. */
+export function limited<T>(
+  { max_dataset_size }: Pick<DataOptions, "max_dataset_size">,
+  items: readonly T[],
+): readonly T[] {
+  return max_dataset_size > 0 ? items.slice(0, max_dataset_size) : items;
+}
+
+/** The files of a data set of two sides, A being the input: unaligned, or pairs of equal names. */
+export function scanSides(
+  options: Pick<DataOptions, "dataset_mode" | "max_dataset_size">,
+  A: readonly NamedFile[],
+  B: readonly NamedFile[],
+): Scan {
+  if (options.dataset_mode === "unaligned") {
+    const paths = (files: readonly NamedFile[]) => limited(options, files).map(({ path }) => path);
+    return { files: { kind: "unaligned", A: paths(A), B: paths(B) }, errors: [] };
+  }
+  const pairing = pairFiles(A, B);
+  return { files: { kind: "pairs", pairs: limited(options, pairing.pairs) }, errors: pairingErrors(pairing) };
 }

@@ -2,7 +2,7 @@ import { PixcycleError } from "../errors.js";
 import { RandomStream } from "../random/philox.js";
 import { convertChannels } from "./channels.js";
 import { colorizationSample } from "./coding.js";
-import type { ImageStore } from "./image-memory.js";
+import type { ImageStore } from "./image-store.js";
 import type { DatasetFiles, Pair } from "./pairing.js";
 import { type Image, imageToTensor } from "./pixels.js";
 import type { Dataset, DatasetOptions, Sample } from "./sample.js";

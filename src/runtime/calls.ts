@@ -21,6 +21,7 @@ interface Pending {
 /** The calling side. Its owner passes replies to `settle` and the thread's end to `fail`. */
 export class RemoteObject {
   private readonly pending = new Map<number, Pending>();
+  private readonly listeners: ((error: Error) => void)[] = [];
   private failure: Error | undefined;
   private nextId = 0;
 
@@ -63,6 +64,12 @@ export class RemoteObject {
     this.failure ??= error;
     for (const { reject } of this.pending.values()) reject(this.failure);
     this.pending.clear();
+    for (const listener of this.listeners) listener(this.failure);
+  }
+
+  /** Told of the thread's end, or of its failure to start. */
+  onFailure(listener: (error: Error) => void): void {
+    this.listeners.push(listener);
   }
 }
 

@@ -1,14 +1,15 @@
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
-import { defaults, presets } from "../options/presets.js";
+import { defaults } from "../options/presets.js";
 import {
   givenOptions,
   type OptionSources,
   type ResolvedOptions,
   resolveOptions,
 } from "../options/resolve.js";
-import type { OptionName, Options } from "../options/schema.js";
+import type { Options } from "../options/schema.js";
 import type { ModelRunner } from "../runtime/runner.js";
+import { checkArchitecture } from "./architecture.js";
 import { loadCheckpoint } from "./checkpoint.js";
 import { FolderStore } from "./folder-store.js";
 import type { TrainHooks } from "./hooks.js";
@@ -177,26 +178,6 @@ async function restore(
     if (!(error instanceof PixcycleError) || error.code !== "E_CHECKPOINT_CORRUPT") throw error;
     throw await withAlternatives(error, folder);
   }
-}
-
-/** Options that decide the names and shapes of the saved state. */
-const architecture: readonly OptionName[] = [
-  ...(["model", "netG", "netD", "n_layers_D", "ngf", "ndf", "norm", "norm_D", "no_dropout"] as const),
-  ...(["input_nc", "output_nc", "upsample", "learn_residual", "pool_size"] as const),
-  "net_style",
-];
-
-function checkArchitecture(path: string, saved: Options, options: Options): void {
-  // Checkpoints from before an option came to be have its preset's value.
-  const before = presets[options.preset] as Partial<Options>;
-  const different = architecture.filter((name) => (saved[name] ?? before[name]) !== options[name]);
-  if (different.length === 0) return;
-  const list = (of: Options) => different.map((name) => `${name} ${of[name]}`).join(", ");
-  throw new PixcycleError(
-    "E_CHECKPOINT_MISMATCH",
-    `${path} is of another architecture: it has ${list(saved)}, the options say ${list(options)}.`,
-    { hint: "Leave these options as they were, or begin a new run with another --name." },
-  );
 }
 
 /**

@@ -47,8 +47,8 @@ export interface TrainerParts {
   readonly deadline?: number;
   /** A distance to the truth on images that are not trained on: for the plateau schedule and `val_freq`. */
   readonly validate?: () => Promise<number>;
-  /** Awaited before every step: where a training can be paused. */
-  readonly beforeStep?: () => Promise<void>;
+  /** Awaited before every step: where a training can be paused, and its state saved as it is then. */
+  readonly beforeStep?: (save: () => Promise<void>) => Promise<void>;
   /** Writes a step's images (by the reference's names, the real ones too), returns the path. */
   readonly writeSample?: (step: number, images: Readonly<Record<string, FloatTensor>>) => Promise<string>;
 }
@@ -166,7 +166,7 @@ class Trainer {
     let asked = performance.now();
     for await (const batch of this.loaded(epoch)) {
       const dataSeconds = (performance.now() - asked) / 1000;
-      await this.parts.beforeStep?.();
+      await this.parts.beforeStep?.(async () => void (await this.save(false)));
       if (this.isOver()) return;
       const wentOn = await this.trainStep(batch, dataSeconds);
       if (!wentOn || this.position.epoch !== epoch || this.isOver()) return;

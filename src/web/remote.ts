@@ -21,7 +21,10 @@ export function runtimeSettings({
 /** Calls the object in a web worker. @param what the worker is called in an error */
 export function connectWorker(worker: Worker, what: string): RemoteObject {
   const remote = new RemoteObject((call) => worker.postMessage(call));
-  worker.addEventListener("message", ({ data }: MessageEvent<Reply>) => remote.settle(data));
+  worker.addEventListener("message", ({ data }: MessageEvent<Reply | object>) => {
+    // A worker may say other things, too, without being asked.
+    if ("id" in data) remote.settle(data);
+  });
   worker.addEventListener("error", (event) => {
     const reason = event.message ? `: ${event.message}` : ", or its file is missing";
     remote.fail(new PixcycleError("E_RUNTIME", `The ${what}'s worker failed${reason}.`));

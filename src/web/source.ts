@@ -1,3 +1,4 @@
+import { convertChannels } from "../data/channels.js";
 import type { Image } from "../data/pixels.js";
 import { PixcycleError } from "../errors.js";
 
@@ -10,13 +11,14 @@ export type PixelSource = CanvasImageSource | Blob | ImageData | Image;
 /**
  * The pixels of a source, 8 bits a sample, RGBA unless it is an `Image`. Files are decoded by the browser, which turns
  * them as EXIF says; colour profiles are ignored, as in Node.
+ * @param name what an error calls a file
  * @throws PixcycleError E_IMAGE_READ for what is not decoded, E_IMAGE_SIZE for a source without pixels
  */
-export async function readPixels(source: PixelSource): Promise<Image> {
+export async function readPixels(source: PixelSource, name?: string): Promise<Image> {
   if ("channels" in source) return source;
   if (source instanceof ImageData) return fromImageData(source);
   if (!(source instanceof Blob)) return draw(source, sizeOf(source));
-  const bitmap = await decode(source);
+  const bitmap = await decode(source, name ?? (source instanceof File ? source.name : "The image"));
   try {
     return draw(bitmap, bitmap);
   } finally {
@@ -24,11 +26,10 @@ export async function readPixels(source: PixelSource): Promise<Image> {
   }
 }
 
-async function decode(file: Blob): Promise<ImageBitmap> {
+async function decode(file: Blob, name: string): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   } catch (cause) {
-    const name = file instanceof File ? file.name : "The image";
     throw new PixcycleError("E_IMAGE_READ", `${name} cannot be decoded by this browser.`, {
       hint: "Use a PNG, JPEG or WebP file.",
       cause,
@@ -67,3 +68,9 @@ const fromImageData = ({ width, height, data }: ImageData): Image => ({
   ...{ width, height, channels: 4, depth: 8 },
   data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
 });
+
+/** An 8-bit image for a canvas, opaque if it has no alpha. */
+export function toImageData(image: Image): ImageData {
+  const { width, height, data } = convertChannels(image, 4, "The result");
+  return new ImageData(new Uint8ClampedArray(data), width, height);
+}

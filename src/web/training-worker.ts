@@ -1,6 +1,7 @@
 import { sendError } from "../errors.js";
 import { answerCalls, type Call, type Reply } from "../runtime/calls.js";
 import { openEngine } from "./model-engine.js";
+import { Training } from "./training.js";
 import type { TrainingSetup } from "./training-setup.js";
 
 /** The web worker that owns a model in training: the page stays alive while it computes. */
@@ -24,5 +25,6 @@ addEventListener(
 );
 
 async function create(setup: TrainingSetup): Promise<object> {
-  return (await openEngine(setup.options, setup.settings)).engine;
+  if (setup.kind === "model") return (await openEngine(setup.options, setup.settings)).engine;
+  return Training.open(setup.request, (message) => postMessage(message));
 }

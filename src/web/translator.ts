@@ -1,11 +1,10 @@
-import { convertChannels } from "../data/channels.js";
 import type { Image } from "../data/pixels.js";
 import type { RemoteObject } from "../runtime/calls.js";
 import { completePreparation, type Preparation } from "../translation/prepare.js";
 import { download, type Progress } from "./download.js";
 import type { EngineSettings, LoadedGenerator } from "./engine.js";
 import { connectWorker, type PageRuntimeSettings, runtimeSettings } from "./remote.js";
-import { type PixelSource, readPixels } from "./source.js";
+import { type PixelSource, readPixels, toImageData } from "./source.js";
 
 export interface WebTranslatorOptions extends Partial<Preparation>, PageRuntimeSettings {
   /** Weights in safetensors: use running statistics; an ONNX model has decided that when it was exported. */
@@ -66,8 +65,7 @@ export class WebTranslator {
    */
   async translate(source: PixelSource, preparation: Partial<Preparation> = {}): Promise<ImageData> {
     const image = await this.translateImage(await readPixels(source), preparation);
-    const { width, height, data } = convertChannels(image, 4, "The result");
-    return new ImageData(new Uint8ClampedArray(data), width, height);
+    return toImageData(image);
   }
 
   /** The same with samples of any number of channels; errors as `translate`. */

@@ -44,7 +44,7 @@ describe.skipIf(CHROMIUM === undefined)("a model in training in Chromium", () =>
   });
 
   const call = <T>(page: Page, method: string, ...args: readonly unknown[]): Promise<T> =>
-    page.evaluate(`training.${method}(${args.map((value) => JSON.stringify(value)).join()})`) as Promise<T>;
+    page.evaluate(`runner.${method}(${args.map((value) => JSON.stringify(value)).join()})`) as Promise<T>;
 
   /** Noise of the step in domain A and B, which both sides are given. */
   function batchOf(model: keyof typeof MODELS, step: number) {

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { PixcycleError } from "../../errors.js";
 import { counted } from "../../formats/words.js";
-import { checkDataset, runAll } from "../check.js";
+import { checkDataset } from "../check.js";
+import { runAll } from "../check-files.js";
 import { type DatasetFiles, findSides, isFolder, listImages, pairByName, scanDataset } from "../layout.js";
 import type { DatasetOptions } from "../sample.js";
 import { contentFindings, kindOf, sizeFindings } from "./content.js";
