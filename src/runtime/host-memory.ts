@@ -5,7 +5,7 @@ import { adamUpdateInPlace } from "../nn/adam.js";
 import type { RunRequest, StateMemory, UpdateRequest } from "./memory.js";
 import type { GraphSession } from "./ort.js";
 import { stepOutputs } from "./programs.js";
-import { sharesOf, type UpdateHelpers, type UpdateTensors } from "./update-helpers.js";
+import { sharesOf, type UpdateHelpers, type UpdateTensors, worthSharing } from "./update-helpers.js";
 
 /** A tensor and, for one that a graph rewrites, a second array that receives the next value. */
 interface Entry {
@@ -22,7 +22,7 @@ export class HostMemory implements StateMemory {
   private helpers: Promise<UpdateHelpers> | undefined;
 
   /**
-   * @param startHelpers starts threads that take a share of large updates. It is called after the first run, since a session
+   * @param startHelpers starts threads that take a share of large updates. It is called after the first run with such, since a session
    * may change how this thread, and those that it starts from then on, treat denormal numbers.
    */
   constructor(private readonly startHelpers?: () => Promise<UpdateHelpers>) {}
@@ -60,7 +60,8 @@ export class HostMemory implements StateMemory {
       const entry = this.entries.get(key)!;
       [entry.data, entry.spare] = [entry.spare!, entry.data];
     }
-    this.helpers ??= this.startHelpers?.();
+    if (worthSharing([...this.gradients.values()].map(({ length }) => length)))
+      this.helpers ??= this.startHelpers?.();
     return outputs;
   }
 

@@ -26,6 +26,11 @@ export interface UpdateHelpers {
 /** Fewer elements than this are updated faster than they are sent (some 0.2 ms, measured). */
 const WORTH_SHARING = 2 ** 19;
 
+/** Whether an update of tensors with these numbers of elements is shared. */
+export function worthSharing(sizes: Iterable<number>): boolean {
+  return [...sizes].reduce((sum, size) => sum + size, 0) >= WORTH_SHARING;
+}
+
 /**
  * Splits parameters into shares of nearly equal size, the largest first to the smallest share. Each is updated by itself,
  * so that the result does not depend on the number of shares.
@@ -34,8 +39,7 @@ const WORTH_SHARING = 2 ** 19;
  */
 export function sharesOf(sizes: ReadonlyMap<string, number>, count: number): string[][] {
   const shares = Array.from({ length: count }, () => ({ names: [] as string[], size: 0 }));
-  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  const used = total < WORTH_SHARING ? shares.slice(0, 1) : shares;
+  const used = worthSharing(sizes.values()) ? shares : shares.slice(0, 1);
   for (const [name, size] of [...sizes].sort(([, a], [, b]) => b - a)) {
     const smallest = used.reduce((least, share) => (share.size < least.size ? share : least));
     smallest.names.push(name);
