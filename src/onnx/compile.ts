@@ -12,6 +12,8 @@ export interface CompiledGraph {
   /** Only the inputs that the outputs depend on. */
   readonly inputs: ReadonlyMap<string, Shape>;
   readonly outputs: ReadonlyMap<string, Shape>;
+  /** The extents that the model gives its outputs: the same numbers in the same order, but a view need not have been copied. */
+  readonly layouts: ReadonlyMap<string, Shape>;
   readonly nodeCount: number;
 }
 
@@ -41,37 +43,32 @@ export function compileToOnnx(
       names.set(node.outputs[0]!, fixed ? emitter.floats(fixed, shape, name) : name);
       continue;
     }
-    const lowered = lowerNode(
-      emitter,
-      node,
-      node.inputs.map((input) => names.get(input)!),
-      options,
-    );
+    const lowered = lowerNode(emitter, node, (tensor) => names.get(tensor)!, options);
     node.outputs.forEach((output, i) => {
       names.set(output, lowered[i]!);
     });
   }
   const results = new Map<string, Shape>();
+  const layouts = new Map<string, Shape>();
+  const values = new Map<string, string>();
   for (const [name, tensor] of Object.entries(outputs)) {
     if (tensor.dtype !== "float32")
       throw new PixcycleError("E_GRAPH", `Output ${name} is a condition, not a number.`);
-    emitter.nodes.push({
-      opType: "Identity",
-      name: `output/${name}`,
-      inputs: [names.get(tensor)!],
-      outputs: [`out:${name}`],
-      attributes: {},
-    });
+    const value = names.get(tensor)!;
+    // Buffers of a device go back into the next run in the tensors' own shapes.
+    const view = options.target === "webgpu" ? undefined : emitter.viewed(value);
+    values.set(`out:${name}`, view?.x ?? value);
     results.set(name, tensor.shape);
+    layouts.set(name, view?.from ?? tensor.shape);
   }
-  const values = (shapes: ReadonlyMap<string, Shape>, prefix: string): OnnxValue[] =>
+  const model = emitter.model(values);
+  const described = (shapes: ReadonlyMap<string, Shape>, prefix: string): OnnxValue[] =>
     [...shapes].map(([name, shape]) => ({ name: `${prefix}${name}`, shape }));
   const bytes = encodeOnnxModel({
+    ...model,
     name: options.name ?? "graph",
-    nodes: emitter.nodes,
-    initializers: emitter.initializers,
-    inputs: values(inputs, ""),
-    outputs: values(results, "out:"),
+    inputs: described(inputs, ""),
+    outputs: described(layouts, "out:"),
   });
-  return { bytes, inputs, outputs: results, nodeCount: emitter.nodes.length };
+  return { bytes, inputs, outputs: results, layouts, nodeCount: model.nodes.length };
 }

@@ -1,4 +1,4 @@
-import type { OnnxAttribute, OnnxInitializer, OnnxNode } from "./model.js";
+import type { OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode } from "./model.js";
 
 /**
  * Collects ONNX nodes. Equal nodes and equal small constants are made once, so that work which several lowerings
@@ -9,6 +9,7 @@ export class OnnxEmitter {
   readonly initializers: OnnxInitializer[] = [];
   private readonly known = new Map<string, readonly string[]>();
   private readonly made = new Map<unknown, unknown>();
+  private readonly views = new Map<string, { readonly x: string; readonly from: readonly number[] }>();
   private scope = "";
 
   /** Nodes made from now on are named after this scope; profiles show it. */
@@ -102,5 +103,57 @@ export class OnnxEmitter {
 
   concat(parts: readonly string[], axis: number): string {
     return parts.length === 1 ? parts[0]! : this.one("Concat", parts, { axis });
+  }
+
+  /**
+   * A reshape of `x`, which has the extents `from`. As an output of the model it is not worth a copy: whoever takes the numbers knows
+   * their shape.
+   */
+  view(x: string, from: readonly number[], shape: readonly number[]): string {
+    const name = this.reshape(x, shape);
+    this.views.set(name, { x, from });
+    return name;
+  }
+
+  /** What a view was made of. */
+  viewed(name: string): { readonly x: string; readonly from: readonly number[] } | undefined {
+    return this.views.get(name);
+  }
+
+  /**
+   * The model with these outputs, by name. Of the nodes it has those that the outputs depend on, in order, as a lowering may have
+   * replaced what others made; the values get the outputs' names where they are made.
+   */
+  model(outputs: ReadonlyMap<string, string>): Pick<OnnxModel, "nodes" | "initializers"> {
+    const used = new Set(outputs.values());
+    const nodes: OnnxNode[] = [];
+    for (const node of [...this.nodes].reverse()) {
+      if (!node.outputs.some((output) => used.has(output))) continue;
+      for (const input of node.inputs) used.add(input);
+      nodes.push(node);
+    }
+    const made = new Set(nodes.flatMap((node) => node.outputs));
+    const names = new Map<string, string>();
+    const copies: OnnxNode[] = [];
+    for (const [name, value] of outputs) {
+      if (made.has(value) && !names.has(value)) names.set(value, name);
+      else
+        copies.push({
+          opType: "Identity",
+          name: `${name}/Identity`,
+          inputs: [value],
+          outputs: [name],
+          attributes: {},
+        });
+    }
+    const rename = (name: string): string => names.get(name) ?? name;
+    return {
+      nodes: [...nodes.reverse(), ...copies].map((node) => ({
+        ...node,
+        inputs: node.inputs.map(rename),
+        outputs: node.outputs.map(rename),
+      })),
+      initializers: this.initializers.filter(({ name }) => used.has(name)),
+    };
   }
 }

@@ -91,8 +91,8 @@ class Exporter {
     if (!ANY_SIZE.has(node.op) || sized) {
       throw new PixcycleError("E_GRAPH", `${node.op} in ${node.scope} cannot be exported for any size.`);
     }
-    const names = node.inputs.map((tensor) => this.images.get(tensor) ?? this.constant(tensor));
-    return lowerNode(this.emitter, node, names)[0]!;
+    const nameOf = (tensor: Tensor): string => this.images.get(tensor) ?? this.constant(tensor);
+    return lowerNode(this.emitter, node, nameOf, { target: "any" })[0]!;
   }
 
   /** A slice up to the end of every axis, wherever that is. */

@@ -4,7 +4,7 @@ import type { OnnxEmitter } from "./emitter.js";
 
 /** Lowerings of the three convolutions. Which ONNX operators compute them fastest was measured on ONNX Runtime's CPU provider. */
 
-type Size = readonly [height: number, width: number];
+export type Size = readonly [height: number, width: number];
 
 const convAttributes = ({ stride, padding }: ConvAttributes, kernel: Size, groups: number) => ({
   kernel_shape: kernel,
@@ -64,7 +64,7 @@ export function lowerConvTranspose(
  * A kernel turned by 180°, its channels swapped. The turn is a product with a permutation matrix, which is exact and many
  * times faster than slices with negative steps.
  */
-function turnKernel(e: OnnxEmitter, w: string, [inputs, outputs, kh, kw]: Shape): string {
+export function turnKernel(e: OnnxEmitter, w: string, [inputs, outputs, kh, kw]: Shape): string {
   const taps = kh! * kw!;
   const rows = e.reshape(w, [inputs! * outputs!, taps]);
   const reversal = Float32Array.from({ length: taps * taps }, (_, i) =>
@@ -207,7 +207,7 @@ function imageColumns(e: OnnxEmitter, images: readonly string[], gradient: strin
   const parts = runs(e, images, g).map((run) => e.reshape(run, [g.channels, 1, g.length]));
   const columns = e.reshape(e.concat(parts, 1), [g.channels * g.taps.length, g.length]);
   const product = e.one("Gemm", [firstRun(e, gradient, g), columns], { transB: 1 });
-  return e.reshape(product, [g.outputs, g.channels, ...g.kernel]);
+  return e.view(product, [g.outputs, g.channels * g.taps.length], [g.outputs, g.channels, ...g.kernel]);
 }
 
 /** Shifts dy instead of the image, where it has fewer channels. */
@@ -222,7 +222,8 @@ function shiftedGradient(e: OnnxEmitter, image: string, gradient: string, g: Geo
 /** [taps, O, C] to [O, C, kh, kw]. */
 function tapsLast(e: OnnxEmitter, products: string, g: Geometry): string {
   const stacked = e.reshape(products, [g.taps.length, g.outputs, g.channels]);
-  return e.reshape(e.transpose(stacked, [1, 2, 0]), [g.outputs, g.channels, ...g.kernel]);
+  const last = [g.outputs, g.channels, g.taps.length];
+  return e.view(e.transpose(stacked, [1, 2, 0]), last, [g.outputs, g.channels, ...g.kernel]);
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { Node } from "../graph/graph.js";
+import type { Node, Tensor } from "../graph/graph.js";
 import { constantValue } from "../graph/language.js";
-import type { OpAttributes, OpName } from "../graph/ops.js";
+import type { OpName } from "../graph/ops.js";
 import type { Shape } from "../graph/shape.js";
 import type { OnnxEmitter } from "./emitter.js";
 import {
@@ -9,6 +9,7 @@ import {
   lowerConvWeightGradient,
   lowerDepthwiseWeightGradient,
 } from "./lower-conv.js";
+import { convToFew, convTransposeToFew } from "./lower-few-outputs.js";
 import {
   lowerNormalize,
   lowerPadZero,
@@ -25,17 +26,12 @@ import {
   lowerSignByComparison,
   lowerSoftplusByLog,
 } from "./lower-webgpu.js";
-import {
-  refusesWinograd,
-  type WinogradUse,
-  winogradConv,
-  winogradInputGradient,
-  winogradWeightGradient,
-} from "./lower-winograd.js";
-import { ONNX_TYPES } from "./model.js";
+import type { WinogradUse } from "./lower-winograd.js";
+import type { Lowering, LoweringContext, LoweringTable } from "./lowering.js";
+import { winogradLowerings } from "./winograd-lowerings.js";
 
-/** The execution provider of ONNX Runtime that a graph is made for. */
-export type Target = "cpu" | "webgpu";
+/** The execution provider of ONNX Runtime that a graph is made for, or `any` runtime. */
+export type Target = "cpu" | "webgpu" | "any";
 
 /** What a graph is lowered for. */
 export interface LoweringSettings {
@@ -44,19 +40,6 @@ export interface LoweringSettings {
   /** On the CPU: 3×3 convolutions by Winograd's algorithm never (the default), where it is faster, or wherever it can be. */
   readonly conv?: "direct" | WinogradUse;
 }
-
-/** What a lowering sees of its node: the names of its inputs, and their and its first output's shapes. */
-interface LoweringContext<K extends OpName> {
-  readonly attributes: OpAttributes[K];
-  readonly inputs: readonly string[];
-  readonly shapes: readonly Shape[];
-  /** For each input, the number that all its elements share, where it is such a constant. */
-  readonly values: readonly (number | undefined)[];
-  readonly output: Shape;
-}
-
-/** Emits the ONNX nodes of one operation and returns the names of its outputs. */
-type Lowering<K extends OpName> = (e: OnnxEmitter, node: LoweringContext<K>) => string | string[];
 
 const simple =
   (opType: string) =>
@@ -68,8 +51,28 @@ const reduce =
   (e, { attributes: { axes }, inputs, shapes: [x] }) =>
     e.one(opType, [inputs[0]!, reducedAxes(e, axes, x!)], { keepdims: 1 });
 
-/** How every operation becomes ONNX, in one table. Inputs are named by the compiler. */
-export const LOWERINGS: { readonly [K in Exclude<OpName, "input">]: Lowering<K> } = {
+/** Times this, the smallest positive number that is not denormal, and any larger one, is at least 1. */
+const STEEP = 1e38;
+
+/**
+ * The slope of (leaky) ReLU, 1 where x > 0 and less elsewhere: a clipped line. ONNX Runtime's Where takes several times as long, and a
+ * comparison would make numbers of another type, which have to be converted.
+ */
+function lowerSlope(
+  e: OnnxEmitter,
+  { tensors: [condition], values: [, chosen, other], nameOf }: LoweringContext<"select">,
+): string | undefined {
+  const { op, inputs } = condition!.node;
+  if (op !== "greater" || constantValue(inputs[1]!) !== 0 || inputs[1]!.size !== 1) return undefined;
+  if (chosen !== 1 || other === undefined || other < 0 || other > 1) return undefined;
+  const x = nameOf(inputs[0]!);
+  if (other === 0) return e.one("HardSigmoid", [x], { alpha: { float: STEEP }, beta: { float: 0 } });
+  const scalar = (value: number): string => e.floats(Float32Array.of(value), []);
+  return e.one("Clip", [e.one("Mul", [x, scalar(STEEP)]), scalar(other), scalar(1)]);
+}
+
+/** How every operation becomes ONNX, in one table: forms that every runtime has. Inputs are named by the compiler. */
+export const LOWERINGS: LoweringTable = {
   constant: (e, { attributes: { shape, data } }) => e.floats(data, shape),
 
   neg: simple("Neg"),
@@ -92,12 +95,7 @@ export const LOWERINGS: { readonly [K in Exclude<OpName, "input">]: Lowering<K> 
   mul: simple("Mul"),
   div: simple("Div"),
   greater: simple("Greater"),
-  // The slope of (leaky) ReLU: ONNX Runtime's Where takes several times as long.
-  select: (e, { inputs, values: [, chosen, other] }) => {
-    if (chosen !== 1 || other === undefined || other < 0 || other > 1) return e.one("Where", inputs);
-    const mask = e.one("Cast", [inputs[0]!], { to: ONNX_TYPES.float });
-    return other === 0 ? mask : e.one("Max", [mask, inputs[2]!]);
-  },
+  select: simple("Where"),
 
   reduceSum: reduce("ReduceSum"),
   reduceMean: reduce("ReduceMean"),
@@ -139,10 +137,9 @@ export const LOWERINGS: { readonly [K in Exclude<OpName, "input">]: Lowering<K> 
 };
 
 /** What WebGPU takes otherwise. */
-const WEBGPU: Partial<typeof LOWERINGS> = {
+const WEBGPU: Partial<LoweringTable> = {
   sign: (e, { inputs }) => lowerSignByComparison(e, inputs[0]!),
   softplus: (e, { inputs }) => lowerSoftplusByLog(e, inputs[0]!),
-  select: simple("Where"),
   convWeightGradient: (e, { attributes, inputs, shapes }) =>
     lowerConvWeightGradientAsConv(e, inputs[0]!, inputs[1]!, attributes, shapes[0]!, shapes[1]!),
   depthwiseConvWeightGradient: (e, { attributes, inputs, shapes }) =>
@@ -151,48 +148,49 @@ const WEBGPU: Partial<typeof LOWERINGS> = {
     lowerNormalizeCentred(e, inputs[0]!, attributes, shapes[0]!),
 };
 
-/** Convolutions that Winograd's algorithm takes; it refuses the others. */
-const winograd = (use: WinogradUse): Partial<typeof LOWERINGS> => ({
+/** What ONNX Runtime's CPU provider computes faster in another form. */
+const CPU_FORMS: LoweringTable = {
+  ...LOWERINGS,
+  select: (e, node) => lowerSlope(e, node) ?? LOWERINGS.select(e, node),
   conv2d: (e, node) => {
     const { attributes, inputs, shapes, output } = node;
-    return refusesWinograd(use, { ...attributes, kernel: shapes[1]!.slice(2) }, shapes[0]!, output)
-      ? LOWERINGS.conv2d(e, node)
-      : winogradConv(e, inputs, attributes, shapes[0]!, output);
+    return convToFew(e, inputs, attributes, [shapes[0]!, shapes[1]!, output]) ?? LOWERINGS.conv2d(e, node);
   },
   convTranspose2d: (e, node) => {
-    const { attributes, inputs, shapes, output } = node;
-    return refusesWinograd(use, { ...attributes, kernel: shapes[1]!.slice(2) }, output, shapes[0]!)
-      ? LOWERINGS.convTranspose2d(e, node)
-      : winogradInputGradient(e, inputs, attributes, output, shapes[0]!);
-  },
-  convWeightGradient: (e, node) => {
     const { attributes, inputs, shapes } = node;
-    return refusesWinograd(use, attributes, shapes[0]!, shapes[1]!)
-      ? LOWERINGS.convWeightGradient(e, node)
-      : winogradWeightGradient(e, inputs, attributes, shapes[0]!, shapes[1]!);
+    return (
+      convTransposeToFew(e, inputs, attributes, [shapes[0]!, shapes[1]!]) ??
+      LOWERINGS.convTranspose2d(e, node)
+    );
   },
-});
-
-const CPU: { readonly [C in Required<LoweringSettings>["conv"]]: typeof LOWERINGS } = {
-  direct: LOWERINGS,
-  auto: { ...LOWERINGS, ...winograd("auto") },
-  winograd: { ...LOWERINGS, ...winograd("winograd") },
 };
-const ON_WEBGPU: typeof LOWERINGS = { ...LOWERINGS, ...WEBGPU };
 
-/** Lowers one node, given the ONNX names of its inputs. */
+const CPU: { readonly [C in Required<LoweringSettings>["conv"]]: LoweringTable } = {
+  direct: CPU_FORMS,
+  auto: { ...CPU_FORMS, ...winogradLowerings("auto", CPU_FORMS) },
+  winograd: { ...CPU_FORMS, ...winogradLowerings("winograd", CPU_FORMS) },
+};
+const ON_WEBGPU: LoweringTable = { ...LOWERINGS, ...WEBGPU };
+
+/** Lowers one node, given the ONNX names of its inputs and of what they were made from. */
 export function lowerNode(
   e: OnnxEmitter,
   node: Node,
-  inputs: readonly string[],
+  nameOf: (tensor: Tensor) => string,
   { target = "cpu", conv = "direct" }: LoweringSettings = {},
 ): string[] {
   if (node.op === "input") throw new TypeError("Inputs are named, not lowered.");
   e.at(node.scope);
-  const lowering = (target === "cpu" ? CPU[conv] : ON_WEBGPU)[node.op] as Lowering<OpName>;
-  const shapes = node.inputs.map((input) => input.shape);
-  const values = node.inputs.map(constantValue);
-  const output = node.outputs[0]!.shape;
-  const names = lowering(e, { attributes: node.attributes, inputs, shapes, values, output });
+  const table = { cpu: CPU[conv], webgpu: ON_WEBGPU, any: LOWERINGS }[target];
+  const lowering = table[node.op] as Lowering<OpName>;
+  const tensors = node.inputs;
+  const names = lowering(e, {
+    attributes: node.attributes,
+    inputs: tensors.map(nameOf),
+    shapes: tensors.map((input) => input.shape),
+    values: tensors.map(constantValue),
+    output: node.outputs[0]!.shape,
+    ...{ tensors, nameOf },
+  });
   return typeof names === "string" ? [names] : names;
 }

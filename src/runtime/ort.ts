@@ -130,7 +130,7 @@ export class GraphSession {
     const reuses = this.kept.size === 0;
     const wanted: Record<string, Tensor | null> = {};
     for (const [name, target] of fetches) {
-      const shape = this.graph.outputs.get(name)!;
+      const shape = this.graph.layouts.get(name)!;
       wanted[onnxOutput(name)] = target && reuses ? this.tensor({ data: target, shape }) : null;
     }
     for (const name of this.kept) wanted[onnxOutput(name)] = null;
