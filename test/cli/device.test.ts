@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { presets } from "../../src/options/presets.js";
 import { WEBGPU } from "../setup/webgpu.js";
 import { runCli } from "./run-cli.js";
 
@@ -25,6 +26,9 @@ describe.skipIf(!WEBGPU)("--device webgpu", () => {
     expect(run.stdout).toMatch(
       /ok {2}webgpu step .*trained 2 steps.*; \d+ operators on WebGpuExecutionProvider$/m,
     );
+    const models = /ok {2}webgpu models .*all operators of a step are on it: (.*)$/m.exec(run.stdout)?.[1];
+    for (const kind of [...Object.keys(presets), "pix2pix wgangp", "cycle_gan wgangp"])
+      expect(models).toMatch(new RegExp(`(^|, )${kind} \\d{3,}(,|$)`));
   });
 });
 

@@ -8,13 +8,13 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGE = join(ROOT, "test/web/page");
 
 /**
- * Bundles `page/` as a user's Vite project would, with the one setting that workers need: `index.html` translates,
- * `training.html` trains. Returns its folder.
+ * Bundles pages as a user's Vite project would, with the one setting that workers need; by default those of `page/`:
+ * `index.html` translates, `training.html` trains. Returns the folder of the bundle.
  */
-export async function buildPage(): Promise<string> {
+export async function buildPage(root = PAGE, pages = ["index.html", "training.html"]): Promise<string> {
   const outDir = mkdtempSync(join(tmpdir(), "pixcycle-page-"));
   await build({
-    root: PAGE,
+    root,
     configFile: false,
     logLevel: "error",
     base: "./",
@@ -23,7 +23,7 @@ export async function buildPage(): Promise<string> {
     worker: { format: "es" },
     build: {
       ...{ outDir, emptyOutDir: true },
-      rolldownOptions: { input: [join(PAGE, "index.html"), join(PAGE, "training.html")] },
+      rolldownOptions: { input: pages.map((page) => join(root, page)) },
     },
   });
   return outDir;

@@ -38,7 +38,10 @@ export const command: Command = {
     report(await checkWriting(runs_dir));
     const providers = await checkProviders();
     for (const check of providers) report(check);
-    if (providers.some(({ name, ok }) => name === "on webgpu" && ok)) report(await checkPlacement());
+    if (providers.some(({ name, ok }) => name === "on webgpu" && ok)) {
+      report(await checkPlacement());
+      report(await checkAllSteps());
+    }
     report(await checkTraining());
     if (output.json) output.result(JSON.stringify({ checks }));
     return checks.every(({ ok }) => ok !== false) ? 0 : 1;
@@ -150,6 +153,19 @@ async function checkPlacement(): Promise<Check> {
     );
     const places = profile.providers.map((place) => `${place.nodes} operators on ${place.name}`);
     return { name, ok: true, detail: `${result}; ${places.join(", ")}` };
+  } catch (error) {
+    return { name, ok: undefined, detail: firstLine(error) };
+  }
+}
+
+/** Whether WebGPU takes every operator of every preset's step. */
+async function checkAllSteps(): Promise<Check> {
+  const name = "webgpu models";
+  try {
+    const { placeSteps } = await import("../../runtime/node/placement.js");
+    const placed = await placeSteps("webgpu");
+    const counts = [...placed].map(([kind, operators]) => `${kind} ${operators}`);
+    return { name, ok: true, detail: `all operators of a step are on it: ${counts.join(", ")}` };
   } catch (error) {
     return { name, ok: undefined, detail: firstLine(error) };
   }

@@ -1,0 +1,74 @@
+import { rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import type { ModelOptions } from "../../src/options/schema.js";
+import { RemoteObject, type Reply } from "../../src/runtime/calls.js";
+import type { ModelRunner } from "../../src/runtime/runner.js";
+import { launchChromium } from "../setup/chromium.js";
+import { buildPage } from "../web/build-page.js";
+import { StaticServer } from "../web/static-server.js";
+import { fromPlain, toPlain } from "./plain.js";
+
+/** As pages choose it; see `src/web/runtime.ts`. */
+export interface BrowserSettings {
+  readonly device: "wasm" | "webgpu";
+  readonly threads: number;
+}
+
+const PAGE = fileURLToPath(new URL("page", import.meta.url));
+
+/** Runs in the page. */
+const passOn = (call: unknown): unknown =>
+  (globalThis as unknown as { answer(call: unknown): unknown }).answer(call);
+
+/** Models that compute in a web worker of a page in Chromium, through onnxruntime-web. */
+export class BrowserModels {
+  private constructor(
+    readonly browser: Browser,
+    readonly page: Page,
+    private readonly server: StaticServer,
+    private readonly folder: string,
+    private readonly remote: RemoteObject,
+  ) {}
+
+  static async start(): Promise<BrowserModels> {
+    const folder = await buildPage(PAGE, ["index.html"]);
+    const server = await StaticServer.start(folder, { isolated: true });
+    const browser = await launchChromium({ webgpu: true });
+    const page = await browser.newPage();
+    await page.goto(`${server.origin}/`);
+    await page.waitForFunction("globalThis.answer !== undefined");
+    const remote = new RemoteObject((call) => {
+      page.evaluate(passOn, toPlain(call)).then(
+        (reply) => remote.settle(fromPlain(reply) as Reply),
+        (error) => remote.fail(error),
+      );
+    });
+    return new BrowserModels(browser, page, server, folder, remote);
+  }
+
+  /** A model with fresh weights. Threads: those of wasm, the same for all models of a page. */
+  async create(options: ModelOptions, settings: BrowserSettings): Promise<ModelRunner> {
+    const model = await this.remote.method<[ModelOptions, BrowserSettings], number>("create")(
+      options,
+      settings,
+    );
+    const call = this.remote.method<[number, string, ...unknown[]], never>("call");
+    return {
+      step: (...args) => call(model, "step", ...args),
+      gradients: (...args) => call(model, "gradients", ...args),
+      apply: (...args) => call(model, "apply", ...args),
+      infer: (...args) => call(model, "infer", ...args),
+      saveState: () => call(model, "saveState"),
+      loadState: (...args) => call(model, "loadState", ...args),
+      loadNetwork: (...args) => call(model, "loadNetwork", ...args),
+      close: () => call(model, "close"),
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.browser.close();
+    await this.server.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
