@@ -10,12 +10,11 @@ type Part = string | number | readonly number[] | Uint8Array;
 
 /** Bytes from text (one byte a character), byte values and byte arrays. */
 export function bytes(...parts: readonly Part[]): Uint8Array {
-  return Uint8Array.from(
-    parts.flatMap((part) => {
-      if (typeof part === "string") return [...part].map((character) => character.charCodeAt(0));
-      return typeof part === "number" ? [part] : [...part];
-    }),
-  );
+  const pieces = parts.map((part) => {
+    if (typeof part === "string") return Buffer.from(part, "latin1");
+    return Buffer.from(typeof part === "number" ? [part] : part);
+  });
+  return new Uint8Array(Buffer.concat(pieces));
 }
 
 export function uint32(value: number): number[] {

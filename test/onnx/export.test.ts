@@ -105,6 +105,23 @@ describe("an exported generator at three sizes is pixcycle's own", () => {
   });
 });
 
+describe("an exported generator in float16, at three sizes on another runtime", () => {
+  it.each<[GeneratorOptions["netG"], Case["norm"]]>([
+    ["resnet_6blocks", "instance"],
+    ["resnet_9blocks", "instance"],
+    ["mobile_resnet_6blocks", "batch"],
+    ["unet_64", "batch"],
+    ["unet_128", "batch"],
+    ["unet_256", "instance"],
+    ["vgg16_unet", "instance_affine"],
+  ])("%s is pixcycle's own to its precision", async (netG, norm) => {
+    const network = made(netG, norm);
+    const model = exportNetwork(network, { ...plain, half: true });
+    const settings = { ort, other: webOrt, settings: { threads: 1 } };
+    expect(await exportParity(model, network, "train", settings)).toBeLessThan(3e-2);
+  });
+});
+
 describe("an exported discriminator", () => {
   it.each([
     { netD: "basic", n_layers_D: 3, norm: "instance" },
