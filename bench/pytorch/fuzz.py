@@ -1,6 +1,6 @@
 """Compares `pixcycle step` with step.py --float64 on random configurations:
 
-    npm run bench:fuzz -- [--count 15] [--seed 0] [--steps 3] [--redraws 5]
+    npm run bench:fuzz -- [--count 15] [--seed 0] [--steps 3] [--redraws 5] [--only NUMBER] [--conv winograd]
 
 Needs `npm run build`. Prints a line for each configuration and the worst differences of losses (relative where above 1)
 and of the change of a network's weights (relative norm). Dropout and the penalty of wgangp are off: their draws are random.
@@ -8,10 +8,12 @@ and of the change of a network's weights (relative norm). Dropout and the penalt
 Adam's epsilon is large, as in the goldens: with a small one a gradient that is nothing but rounding moves its weight by the
 whole rate, in either direction. A ReLU within rounding of zero makes a correct program in float32 stray from float64, too: weights
 and images are drawn again, up to --redraws times, where PyTorch's own float32 strays by more than 1e-3 of the change of the
-weights or 1e-5 of a loss. Its figures are printed as well.
+weights or 1e-5 of a loss. Its figures are printed as well. Where pixcycle still strays, its steps are run one by one,
+each from where it stood, and kinks.py looks for the single activations that explain a step's difference.
 """
 
 import argparse
+import copy
 import json
 import pathlib
 import random
@@ -24,6 +26,7 @@ import torch
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/fixtures/goldens"))
 import safetensors_file  # noqa: E402 (found through the line above)
+from kinks import explain  # noqa: E402
 from make_goldens import Start  # noqa: E402
 from reference import complete_options  # noqa: E402
 from suitability import norm, subtract  # noqa: E402
@@ -75,31 +78,39 @@ def flags(options):
     return on + [text for name, value in options.items() if not isinstance(value, bool) for text in (f"--{name}", str(value))]
 
 
-def run_both(folder, preset, drawn, start, steps):
-    """Losses and weights of pixcycle and of the reference."""
+def write_start(folder, start):
+    """What `pixcycle step` and step.py read; returns the arguments."""
     weights = folder / "weights"
     weights.mkdir()
     for name, state in start.weights.items():
         safetensors_file.save(weights / f"{name}.safetensors", state)
     batches = {f"real_{side}.{i}": image for i, pair in enumerate(start.batches) for side, image in zip("AB", pair)}
     safetensors_file.save(folder / "batches.safetensors", batches)
-    files = ["--weights", weights, "--batches", folder / "batches.safetensors", "--steps", str(steps)]
-    model = PRESETS[preset]["model"]
-    commands = {
-        "pixcycle": ["node", ROOT / "bin/pixcycle.js", "step", "--preset", preset, *flags(drawn)],
-        "reference": [sys.executable, ROOT / "bench/pytorch/step.py", "--float64", "--model", model,
-                      *flags({name: value for name, value in {**PRESETS[preset], **drawn}.items() if name != "model"})],
-    }
-    results = []
-    for name, command in commands.items():
-        out = folder / name
-        done = subprocess.run([*map(str, [*command, *files, "--out", out])], capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f"{name} failed: {done.stderr}")
-        state = {f"{network}/{key}": value for network in start.weights
-                 for key, value in safetensors_file.load(out / f"{network}.safetensors")[0].items()}
-        results.append((json.loads((out / "losses.json").read_text()), state))
-    return results
+    return ["--weights", weights, "--batches", folder / "batches.safetensors", "--steps", len(start.batches)]
+
+
+def run(command, files, out, networks):
+    """Losses and weights of one of the two programs."""
+    done = subprocess.run([*map(str, [*command, *files, "--out", out])], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{command[1]} failed: {done.stderr}")
+    state = {f"{network}/{key}": value for network in networks
+             for key, value in safetensors_file.load(out / f"{network}.safetensors")[0].items()}
+    return json.loads((out / "losses.json").read_text()), state
+
+
+def run_pixcycle(folder, preset, drawn, start, conv):
+    command = ["node", ROOT / "bin/pixcycle.js", "step", "--preset", preset, "--conv", conv, *flags(drawn)]
+    return run(command, write_start(folder, start), folder / "pixcycle", start.weights)
+
+
+def run_both(folder, preset, drawn, start, conv):
+    """Losses and weights of pixcycle and of the reference."""
+    ours = run_pixcycle(folder, preset, drawn, start, conv)
+    options = {name: value for name, value in {**PRESETS[preset], **drawn}.items() if name != "model"}
+    command = [sys.executable, ROOT / "bench/pytorch/step.py", "--float64", "--model", PRESETS[preset]["model"], *flags(options)]
+    files = ["--weights", folder / "weights", "--batches", folder / "batches.safetensors", "--steps", len(start.batches)]
+    return ours, run(command, files, folder / "reference", start.weights)
 
 
 def compare(start, ours, theirs):
@@ -127,12 +138,30 @@ def draw_start(options, seed, redraws):
     return start, stray, redraw
 
 
+def trace(preset, drawn, options, start, conv):
+    """Runs the steps one by one, each from pixcycle's weights, and prints how each compares, and by which kinks it strays."""
+    weights = start.weights
+    for number, batch in enumerate(start.batches, 1):
+        here = copy.copy(start)
+        here.weights, here.batches = weights, [batch]
+        with tempfile.TemporaryDirectory() as folder:
+            ours = run_pixcycle(pathlib.Path(folder), preset, drawn, here, conv)
+        first, _, flipped, near = explain(options, here, ours, compare, STRAY_CHANGE)
+        print(f"    step {number} alone: losses {first[0]:.1e} change {first[1]:.1e}, {near} near kinks")
+        for label, distance, found in flipped:
+            print(f"      {label}, {distance:.1e} from 0, on its other branch: losses {found[0]:.1e} change {found[1]:.1e}")
+        sys.stdout.flush()
+        weights = {network: {key: ours[1][f"{network}/{key}"] for key in state} for network, state in weights.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=15)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--redraws", type=int, default=5)
+    parser.add_argument("--only", type=int, help="run this configuration of them alone")
+    parser.add_argument("--conv", choices=["auto", "direct", "winograd"], default="auto")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     draw = random.Random(arguments.seed)
@@ -140,17 +169,22 @@ def main():
     for i in range(arguments.count):
         preset = list(PRESETS)[i % len(PRESETS)]
         drawn, batch, size = draw_configuration(draw, preset)
+        if arguments.only not in (None, i + 1):
+            continue
         options = complete_options({**PRESETS[preset], **drawn, "batch": batch, "size": size, "steps": arguments.steps})
         if options["norm"] == "none":  # without norms, small weights would leave nothing of the image
             options.update(init_type="xavier", init_gain=1.0)
         start, stray, redrawn = draw_start(options, arguments.seed + i, arguments.redraws)
         with tempfile.TemporaryDirectory() as folder:
-            found = compare(start, *run_both(pathlib.Path(folder), preset, drawn, start, arguments.steps))
+            ours, theirs = run_both(pathlib.Path(folder), preset, drawn, start, arguments.conv)
+            found = compare(start, ours, theirs)
         worst = [max(pair) for pair in zip(worst, found)]
         worst_stray = [max(pair) for pair in zip(worst_stray, stray)]
         text = " ".join(f"{name}={value}" for name, value in drawn.items())
         figures = f"losses {found[0]:.1e} change {found[1]:.1e} (float32: {stray[0]:.1e} {stray[1]:.1e}, {redrawn} redrawn)"
         print(f"{i + 1} {figures} {preset} {size[0]}x{size[1]} batch={batch} {text}", flush=True)
+        if found[1] > STRAY_CHANGE or found[0] > STRAY_LOSS:
+            trace(preset, drawn, options, start, arguments.conv)
     print(json.dumps({"configurations": arguments.count, "loss": worst[0], "change": worst[1],
                       "float32_loss": worst_stray[0], "float32_change": worst_stray[1]}))
 
