@@ -6,8 +6,14 @@ const FIXED64 = 1;
 const LENGTH_DELIMITED = 2;
 const FIXED32 = 5;
 
+/** Longer contents, such as weights, are copied once, in the end. */
+const LONG = 1 << 14;
+
 /** Writes a protobuf message field by field; every method returns the writer. */
 export class ProtoWriter {
+  /** What was written before `buffer`. */
+  private readonly parts: Uint8Array[] = [];
+  private partsSize = 0;
   private buffer = new Uint8Array(128);
   private size = 0;
 
@@ -27,6 +33,7 @@ export class ProtoWriter {
     return this.tag(field, FIXED64).push(new Uint8Array(Float64Array.of(value).buffer));
   }
 
+  /** Bytes that must not change before `finish`. */
   bytes(field: number, value: Uint8Array): this {
     return this.tag(field, LENGTH_DELIMITED).small(value.length).push(value);
   }
@@ -44,12 +51,20 @@ export class ProtoWriter {
   message(field: number, build: (inner: ProtoWriter) => void): this {
     const inner = new ProtoWriter();
     build(inner);
-    return this.bytes(field, inner.buffer.subarray(0, inner.size));
+    this.tag(field, LENGTH_DELIMITED).small(inner.partsSize + inner.size);
+    for (const part of inner.parts) this.push(part);
+    return this.push(inner.buffer.subarray(0, inner.size));
   }
 
   /** The message's bytes. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.buffer.slice(0, this.size);
+    const message = new Uint8Array(this.partsSize + this.size);
+    let position = 0;
+    for (const part of [...this.parts, this.buffer.subarray(0, this.size)]) {
+      message.set(part, position);
+      position += part.length;
+    }
+    return message;
   }
 
   private tag(field: number, wireType: number): this {
@@ -75,9 +90,19 @@ export class ProtoWriter {
   }
 
   private push(bytes: Uint8Array): this {
+    if (bytes.length >= LONG) return this.keep(bytes);
     this.reserve(bytes.length);
     this.buffer.set(bytes, this.size);
     this.size += bytes.length;
+    return this;
+  }
+
+  /** Goes on after long contents in a new buffer. */
+  private keep(bytes: Uint8Array): this {
+    this.parts.push(this.buffer.subarray(0, this.size), bytes);
+    this.partsSize += this.size + bytes.length;
+    this.buffer = new Uint8Array(128);
+    this.size = 0;
     return this;
   }
 

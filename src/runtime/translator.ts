@@ -39,11 +39,14 @@ interface Entry {
   readonly masks: readonly DropoutMask[];
 }
 
+/** Each holds copies of the weights. Two do for a size that changes now and then, and for both modes of one size. */
+const KEPT_SESSIONS = 2;
+
 /** A generator on ONNX Runtime, its weights constants of the graph; one session per image shape, the last ones kept. */
 export class GeneratorEngine implements GeneratorRunner {
   private readonly network: Network;
   private readonly weights: ReadonlyMap<string, Float32Array>;
-  private readonly sessions = new SessionCache<Entry>((entry) => entry.session.close());
+  private readonly sessions = new SessionCache<Entry>((entry) => entry.session.close(), KEPT_SESSIONS);
 
   constructor(
     private readonly ort: OrtModule,

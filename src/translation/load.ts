@@ -83,6 +83,8 @@ export async function loadTranslator(
       ...{ inputChannels, outputChannels, weights, seed },
     },
     { threads, device },
+    // Weights that were read here are of no further use here; a caller's own stay whole.
+    typeof source === "string",
   );
   const backwards = found.generator === "net_G_B";
   const info = {

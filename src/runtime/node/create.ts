@@ -26,19 +26,26 @@ export function createRunner(options: ModelOptions, settings: SessionSettings = 
   };
 }
 
-/** Loads a generator in a worker thread, to translate with; errors as for `createRunner`. */
+/**
+ * Loads a generator in a worker thread, to translate with; errors as for `createRunner`.
+ * @param handOver whether the weights' arrays are handed over to the thread, instead of copied, and are empty afterwards; but for small ones,
+ *   which may be parts of Node's pool
+ */
 export function createGenerator(
   generator: GeneratorSetup,
   settings: SessionSettings = { threads: 0 },
+  handOver = false,
 ): GeneratorRunner {
-  const thread = startThread({ kind: "generator", generator, settings });
+  const buffers = new Set([...generator.weights.values()].map(({ data }) => data.buffer as ArrayBuffer));
+  const large = [...buffers].filter(({ byteLength }) => byteLength > Buffer.poolSize);
+  const thread = startThread({ kind: "generator", generator, settings }, handOver ? large : []);
   return { translate: thread.method("translate"), close: () => thread.close() };
 }
 
 /** Calls methods of the object that lives in the worker thread. */
-function startThread(setup: WorkerSetup): RemoteObject {
+function startThread(setup: WorkerSetup, transferList: ArrayBuffer[] = []): RemoteObject {
   const script = createRequire(import.meta.url).resolve("#executor-worker");
-  const worker = new Worker(script, { workerData: setup });
+  const worker = new Worker(script, { workerData: setup, transferList });
   const remote = new RemoteObject((call) => worker.postMessage(call));
   worker.on("message", (reply: Reply) => remote.settle(reply));
   worker.on("error", (error) => remote.fail(error));
