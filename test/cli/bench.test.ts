@@ -42,6 +42,7 @@ describe("pixcycle bench", () => {
     expect(run.status).toBe(0);
     expect(run.stdout).toMatch(/by operator: time, share, nodes\n.* ms .* (Conv|Gemm|Add|Mul|Slice|Reshape)/);
     expect(run.stdout).toMatch(/by scope: time, share, nodes\n[\s\S]*net_G\/block\d, gradient/);
+    expect(run.stdout).toMatch(/by scope and operator.*\n[\s\S]*net_G\/block, gradient: \w/);
   });
 
   it("refuses sizes that the networks cannot take", async () => {
@@ -57,15 +58,23 @@ it("a profile counts each node with its fastest run", () => {
     dur,
     args: { op_name },
   });
-  const { kinds, scopes } = summarise([
+  const { kinds, scopes, layers } = summarise([
     event("net_G/down1/Conv#1", 3000, "Conv"),
     event("net_G/down1/Conv#1", 1000, "Conv"),
     event("net_G/down1/gradient/Gemm#2", 2000, "Gemm"),
+    event("net_G/block1/gradient/Gemm#3", 300, "Gemm"),
+    event("net_G/block2/gradient/Gemm#4", 200, "Gemm"),
     { cat: "Session", name: "model_run", dur: 9000, args: {} },
   ]);
   expect(kinds).toEqual([
-    { name: "Gemm", milliseconds: 2, nodes: 1 },
+    { name: "Gemm", milliseconds: 2.5, nodes: 3 },
     { name: "Conv", milliseconds: 1, nodes: 1 },
   ]);
-  expect(scopes.map(({ name }) => name)).toEqual(["net_G/down1, gradient", "net_G/down1"]);
+  expect(scopes.map(({ name }) => name)).toEqual([
+    "net_G/down1, gradient",
+    "net_G/down1",
+    "net_G/block1, gradient",
+    "net_G/block2, gradient",
+  ]);
+  expect(layers.at(-1)).toEqual({ name: "net_G/block, gradient: Gemm", milliseconds: 0.5, nodes: 2 });
 });

@@ -31,7 +31,10 @@ export const command: Command = {
     { name: "size", value: "S", summary: "height and width of the images (256)" },
     { name: "batch", value: "N", summary: "images in a training batch (1)" },
     { name: "steps", value: "K", summary: `steps that are timed (${DEFAULT_STEPS})` },
-    { name: "profile", summary: "also show where the time of a step goes, by operator and by scope" },
+    {
+      name: "profile",
+      summary: "also show where the time of a step goes, by operator, by scope and by both",
+    },
   ],
   examples: [
     "bench --model cycle_gan --size 256 --batch 1 --steps 5",
@@ -142,7 +145,7 @@ async function timeSteps(
 }
 
 /** The entries that take most of the time, as a table. */
-function profileLines({ providers, kinds, scopes }: Profile): string[] {
+function profileLines({ providers, kinds, scopes, layers }: Profile): string[] {
   const table = (title: string, entries: readonly ProfileEntry[]): string[] => {
     const total = entries.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
     const rows = entries.slice(0, PROFILE_ROWS).map(({ name, milliseconds, nodes }) => {
@@ -151,7 +154,12 @@ function profileLines({ providers, kinds, scopes }: Profile): string[] {
     });
     return ["", `${title}: time, share, nodes`, ...rows];
   };
-  return [...table("by provider", providers), ...table("by operator", kinds), ...table("by scope", scopes)];
+  return [
+    ...table("by provider", providers),
+    ...table("by operator", kinds),
+    ...table("by scope", scopes),
+    ...table("by scope and operator, blocks together", layers),
+  ];
 }
 
 /** Translates single images with fresh weights: the same work as with trained ones. */

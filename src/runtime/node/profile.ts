@@ -17,6 +17,8 @@ export interface Profile {
   readonly kinds: readonly ProfileEntry[];
   /** By the first two parts of the scope, such as `net_G/down3`, and whether they are part of a gradient. */
   readonly scopes: readonly ProfileEntry[];
+  /** By scope and operator, like blocks together: `net_G/block, gradient: Gemm`. */
+  readonly layers: readonly ProfileEntry[];
 }
 
 interface TraceEvent {
@@ -49,7 +51,7 @@ export async function readProfile(folder: string): Promise<Profile> {
   return summarise(traces.flatMap((text) => JSON.parse(text) as TraceEvent[]));
 }
 
-/** Sums ONNX Runtime's trace events by operator and by scope. */
+/** Sums ONNX Runtime's trace events by operator, by scope and by both. */
 export function summarise(events: readonly TraceEvent[]): Profile {
   const fastest = new Map<string, TraceEvent>();
   for (const event of events) {
@@ -62,6 +64,10 @@ export function summarise(events: readonly TraceEvent[]): Profile {
     providers: sums(nodes, ({ args }) => args.provider ?? "?"),
     kinds: sums(nodes, ({ args }) => args.op_name ?? "?"),
     scopes: sums(nodes, ({ name }) => scopeOf(name)),
+    layers: sums(
+      nodes,
+      ({ name, args }) => `${scopeOf(name).replace(/block\d+/, "block")}: ${args.op_name ?? "?"}`,
+    ),
   };
 }
 
