@@ -2,7 +2,8 @@ import type { OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode } from "./mode
 
 /**
  * Collects ONNX nodes. Equal nodes and equal small constants are made once, so that work which several lowerings
- * need (a flipped kernel, a padded image) is done once per run.
+ * need (a flipped kernel, a padded image) is done once per run; or twice, forwards and in gradients: what is larger than the image
+ * that it was made of is not kept between the two.
  */
 export class OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
@@ -11,10 +12,12 @@ export class OnnxEmitter {
   private readonly made = new Map<unknown, unknown>();
   private readonly views = new Map<string, { readonly x: string; readonly from: readonly number[] }>();
   private scope = "";
+  private part = "";
 
   /** Nodes made from now on are named after this scope; profiles show it. */
   at(scope: string): void {
     this.scope = scope;
+    this.part = scope.split("/").includes("gradient") ? "gradient" : "";
   }
 
   /** Adds a node and returns the names of its outputs. An empty input name leaves an optional input out. */
@@ -24,7 +27,7 @@ export class OnnxEmitter {
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
     outputCount = 1,
   ): readonly string[] {
-    const key = `${opType}|${inputs.join(",")}|${JSON.stringify(attributes)}`;
+    const key = `${this.part}|${opType}|${inputs.join(",")}|${JSON.stringify(attributes)}`;
     const found = this.known.get(key);
     if (found) return found;
     const id = this.nodes.length;
