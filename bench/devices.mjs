@@ -1,15 +1,15 @@
 // The same training on the CPU and on WebGPU, from the same start, on noise: how far the losses part, and the memory.
-//   node bench/devices.mjs [pix2pix|cycle_gan] [steps]
+//   node bench/devices.mjs [pix2pix|cycle_gan] [steps] [filters]
 import * as ort from "onnxruntime-node";
 import { noiseImages } from "../dist/data/noise.js";
 import { presetOfModel, presets } from "../dist/options/presets.js";
 import { Engine } from "../dist/runtime/engine.js";
 
-const [model = "pix2pix", steps = "200"] = process.argv.slice(2);
+const [model = "pix2pix", steps = "200", filters = "4"] = process.argv.slice(2);
 const SIZE = 64;
 const IMAGES = 16;
-const SMALL = { netG: "unet_64", netD: "pixel", ngf: 4, ndf: 4, pool_size: 0, seed: 1 };
-const options = { ...presets[presetOfModel[model]], ...SMALL };
+const SMALL = { netG: "unet_64", netD: "pixel", pool_size: 0, lambda_identity: 0, seed: 1 };
+const options = { ...presets[presetOfModel[model]], ...SMALL, ngf: Number(filters), ndf: Number(filters) };
 const request = { learningRate: options.lr };
 const image = (side, i) => noiseImages([1, 3, SIZE, SIZE], side, i % IMAGES);
 

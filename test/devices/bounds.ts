@@ -6,7 +6,7 @@ import { type Bounds, CPU_BOUNDS } from "../models/golden-checks.js";
  */
 const WEBGPU: Bounds = { ...CPU_BOUNDS, forward: 2e-5 };
 
-/** WebAssembly has no fused multiply-add: each product of a sum is rounded. The worst picture is off by 1.06e-5. */
+/** WebAssembly has no fused multiply-add: each product of a sum is rounded. The worst picture is off by 1.05e-5. */
 const WASM: Bounds = { ...CPU_BOUNDS, forward: 2e-5 };
 
 /**
