@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { PixcycleError } from "../errors.js";
 import { decodeSafetensors } from "../formats/safetensors.js";
 import type { TensorMap } from "../formats/tensor.js";
@@ -10,6 +10,7 @@ import { createGenerator } from "../runtime/node/create.js";
 import { requireDevice } from "../runtime/node/require-device.js";
 import { readCheckpointFile, readRecord, wholeCheckpoints } from "../training/checkpoint.js";
 import type { RunFolder } from "../training/run-folder.js";
+import { loadExported } from "./exported.js";
 import { type FindModelOptions, findModel, modelName } from "./model-files.js";
 import { completePreparation, type Preparation } from "./prepare.js";
 import { Translator } from "./translator.js";
@@ -58,7 +59,7 @@ export interface TranslatorOptions extends FindModelOptions, Partial<Preparation
  * ```
  *
  * @param source a run's folder, or its name in `runs`; a checkpoint's folder; a folder with files such as
- *   `latest_net_G.pth`; a `.safetensors` or `.pth` file; or weights
+ *   `latest_net_G.pth`; a `.safetensors` or `.pth` file; an `.onnx` file that pixcycle exported; or weights
  * @throws PixcycleError E_CHECKPOINT_MISSING, E_CHECKPOINT_CORRUPT, E_CHECKPOINT_MISMATCH for what is no generator,
  *   E_FILE_FORMAT, E_PICKLE_FORBIDDEN, E_OPTION_CONFLICT for a direction that the model does not have, E_DEVICE
  */
@@ -66,6 +67,7 @@ export async function loadTranslator(
   source: string | GeneratorWeights,
   options: TranslatorOptions = {},
 ): Promise<Translator> {
+  if (typeof source === "string" && extname(source) === ".onnx") return loadExported(source, options);
   const found = typeof source === "string" ? await readModel(source, options) : givenWeights(source);
   const { architecture, network, weights } = inferGenerator(found.weights, found.path, found.trained);
   const { evaluate = false, seed = 0, threads = 0, device = "auto" } = options;

@@ -1,8 +1,9 @@
 import { colorizationCoding, sampleCoding } from "../data/coding.js";
 import type { Image } from "../data/pixels.js";
+import type { GeneratorFacts } from "../runtime/exported.js";
 import { cropPadding, paddedSize, padImage } from "../translation/padding.js";
 import { type Preparation, prepareImage } from "../translation/prepare.js";
-import { type GeneratorFacts, readGenerator } from "./model.js";
+import { readGenerator } from "./model.js";
 import { type OpenSession, openSession, type RuntimeSettings, runtimeError } from "./runtime.js";
 
 export interface EngineSettings extends RuntimeSettings {

@@ -1,13 +1,4 @@
-import { PixcycleError } from "../errors.js";
-import type { Network } from "../networks/registry.js";
-import { readOnnxMetadata } from "../onnx/metadata.js";
-
-/** What a page knows of a generator. */
-export interface GeneratorFacts extends Pick<Network, "divisor" | "minimumSize" | "inputChannels"> {
-  readonly outputChannels: number;
-  /** All that the file says of itself: `source`, `direction`, `norm_statistics`, … */
-  readonly metadata: Readonly<Record<string, string>>;
-}
+import { type GeneratorFacts, readFacts } from "../runtime/exported.js";
 
 /** An ONNX model with its facts. */
 export interface OnnxGenerator {
@@ -32,21 +23,4 @@ export async function readGenerator(
   const { exportWeights } = await import("./weights.js");
   const onnx = await exportWeights(bytes, name, evaluate);
   return { onnx, facts: readFacts(onnx, name) };
-}
-
-function readFacts(bytes: Uint8Array, name: string): GeneratorFacts {
-  const metadata = readOnnxMetadata(bytes, name);
-  if (metadata.kind !== "generator") {
-    const problem = metadata.kind === undefined ? "was not exported by pixcycle" : `is a ${metadata.kind}`;
-    throw new PixcycleError("E_FILE_FORMAT", `${name} ${problem}.`, {
-      hint: "Make the file with pixcycle export MODEL --out model.onnx.",
-    });
-  }
-  return {
-    inputChannels: Number(metadata.input_channels),
-    outputChannels: Number(metadata.output_channels),
-    divisor: Number(metadata.divisor),
-    minimumSize: Number(metadata.minimum_size),
-    metadata,
-  };
 }

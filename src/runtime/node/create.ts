@@ -38,9 +38,18 @@ export function createGenerator(
 ): GeneratorRunner {
   const buffers = new Set([...generator.weights.values()].map(({ data }) => data.buffer as ArrayBuffer));
   const large = [...buffers].filter(({ byteLength }) => byteLength > Buffer.poolSize);
-  const thread = startThread({ kind: "generator", generator, settings }, handOver ? large : []);
-  return { translate: thread.method("translate"), close: () => thread.close() };
+  return generatorIn(startThread({ kind: "generator", generator, settings }, handOver ? large : []));
 }
+
+/** Loads a generator that was exported to ONNX; errors as for `createRunner`, and those of ONNX Runtime. */
+export function createExportedGenerator(model: Uint8Array, settings: SessionSettings): GeneratorRunner {
+  return generatorIn(startThread({ kind: "exported", model, settings }));
+}
+
+const generatorIn = (thread: RemoteObject): GeneratorRunner => ({
+  translate: thread.method("translate"),
+  close: () => thread.close(),
+});
 
 /** Calls methods of the object that lives in the worker thread. */
 function startThread(setup: WorkerSetup, transferList: ArrayBuffer[] = []): RemoteObject {

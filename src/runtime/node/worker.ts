@@ -3,6 +3,7 @@ import * as ort from "onnxruntime-node";
 import { sendError } from "../../errors.js";
 import { answerCalls, type Call, type Reply } from "../calls.js";
 import { Engine } from "../engine.js";
+import { ExportedGenerator } from "../exported.js";
 import type { OrtModule } from "../ort.js";
 import { GeneratorEngine } from "../translator.js";
 import type { WorkerSetup } from "./protocol.js";
@@ -19,6 +20,7 @@ const reply = (message: Reply): void => port.postMessage(message);
 
 function create(): object {
   const { settings } = setup;
+  if (setup.kind === "exported") return new ExportedGenerator(runtime, setup.model, settings);
   if (setup.kind === "generator") return new GeneratorEngine(runtime, setup.generator, settings);
   return new Engine(runtime, setup.options, settings, () => startUpdateThreads(settings.threads));
 }
