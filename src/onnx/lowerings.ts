@@ -37,7 +37,7 @@ export type Target = "cpu" | "webgpu" | "any";
 export interface LoweringSettings {
   /** Default `cpu`. */
   readonly target?: Target;
-  /** On the CPU: 3×3 convolutions by Winograd's algorithm never (the default), where it is faster, or wherever it can be. */
+  /** On the CPU: convolutions by Winograd's algorithm never (the default), where it is faster, or wherever it can be. */
   readonly conv?: "direct" | WinogradUse;
 }
 

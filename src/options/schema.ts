@@ -143,9 +143,7 @@ const runOptions = {
   threads: z.int().min(0).max(256).describe("threads of the model's computation; 0 uses every core"),
   conv: z
     .enum(["auto", "direct", "winograd"])
-    .describe(
-      "3×3 convolutions by Winograd's algorithm: where it was measured to be faster, never, or always",
-    ),
+    .describe("convolutions by Winograd's algorithm: where it was measured to be faster, never, or always"),
   max_memory: z.int().min(0).describe("MiB the training may take; 0 uses what is free"),
 };
 
