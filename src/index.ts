@@ -43,6 +43,7 @@ export type {
   PhaseGradients,
   StepRequest,
   StepResult,
+  StepSetup,
 } from "./runtime/runner.js";
 export type {
   CheckpointEvent,

@@ -35,7 +35,8 @@ export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
   return targets.map((target) => collected.get(target) ?? constant(graph, 0, target.shape));
 }
 
-const gradientScope = ({ scope }: Node): string => (scope === "" ? "gradient" : `${scope}/gradient`);
+/** Where the gradient of a node stands. */
+export const gradientScope = ({ scope }: Node): string => (scope === "" ? "gradient" : `${scope}/gradient`);
 
 /** The nodes on a path from a target to the loss, in topological order. */
 function nodesLeadingTo(loss: Tensor, targets: readonly Tensor[]): Set<Node> {

@@ -80,6 +80,7 @@ export const GRADIENT_RULES: { readonly [K in OpName]: GradientRule<K> | "none" 
   greater: "none",
   stopGradient: "none",
 
+  barrier: rule((_, dy) => [dy]),
   neg: rule((_, dy) => [neg(dy)]),
   exp: rule(({ outputs: [y] }, dy) => [mul(dy, y!)]),
   log: rule(({ inputs: [x] }, dy) => [div(dy, x!)]),

@@ -105,6 +105,8 @@ export const relu = (x: Tensor): Tensor => first(x.graph, "relu", {}, [x]);
 export const leakyRelu = (x: Tensor, slope: number): Tensor => first(x.graph, "leakyRelu", { slope }, [x]);
 /** x as a constant to gradients: PyTorch's `detach`. */
 export const stopGradient = (x: Tensor): Tensor => first(x.graph, "stopGradient", {}, [x]);
+/** x, from which everything is computed again. */
+export const barrier = (x: Tensor): Tensor => first(x.graph, "barrier", {}, [x]);
 export const square = (x: Tensor): Tensor => mul(x, x);
 
 const allAxes = (x: Tensor): number[] => x.shape.map((_, axis) => axis);

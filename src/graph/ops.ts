@@ -43,6 +43,8 @@ export interface OpAttributes {
   leakyRelu: { readonly slope: number };
   /** The identity, through which no gradient flows. */
   stopGradient: None;
+  /** The identity; what is computed from it is not shared with what is computed from its input, but computed again. */
+  barrier: None;
 
   add: None;
   sub: None;
@@ -130,7 +132,8 @@ type UnaryName =
   | "softplus"
   | "relu"
   | "leakyRelu"
-  | "stopGradient";
+  | "stopGradient"
+  | "barrier";
 type BinaryName = "add" | "sub" | "mul" | "div";
 
 const elementwise = { arity: [1, 1] as const, shapes: (_: unknown, [x]: readonly Shape[]) => [x!] };
@@ -216,6 +219,7 @@ const unary: { [K in UnaryName]: OpDefinition<K> } = {
   relu: elementwise,
   leakyRelu: elementwise,
   stopGradient: elementwise,
+  barrier: elementwise,
 };
 const binary: { [K in BinaryName]: OpDefinition<K> } = {
   add: broadcasting,

@@ -70,6 +70,10 @@ export function cycleGan(options: ModelOptions): Model {
         step.loss(name, value);
         terms.push(value);
       };
+      term("G_A", ganLoss(gan_mode, step.run(net_D_A, fake_B, "G_A"), true));
+      term("cycle_A", mul(l1Loss(rec_A, real_A), lambda_A));
+      term("G_B", ganLoss(gan_mode, step.run(net_D_B, fake_A, "G_B"), true));
+      term("cycle_B", mul(l1Loss(rec_B, real_B), lambda_B));
       if (lambda_identity > 0) {
         term("idt_A", mul(l1Loss(translate(net_G_A, real_B, "idt_A"), real_B), lambda_B * lambda_identity));
         term("idt_B", mul(l1Loss(translate(net_G_B, real_A, "idt_B"), real_A), lambda_A * lambda_identity));
@@ -77,10 +81,6 @@ export function cycleGan(options: ModelOptions): Model {
         step.loss("idt_A", step.zero());
         step.loss("idt_B", step.zero());
       }
-      term("G_A", ganLoss(gan_mode, step.run(net_D_A, fake_B, "G_A"), true));
-      term("G_B", ganLoss(gan_mode, step.run(net_D_B, fake_A, "G_B"), true));
-      term("cycle_A", mul(l1Loss(rec_A, real_A), lambda_A));
-      term("cycle_B", mul(l1Loss(rec_B, real_B), lambda_B));
       step.optimize("G", [[terms.reduce(add), [net_G_A, net_G_B]]]);
 
       const D_A = judge(step, net_D_A, "A", real_B, step.pooled("pool_B", fake_B, pool_size));

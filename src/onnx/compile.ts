@@ -1,10 +1,12 @@
 import { PixcycleError } from "../errors.js";
-import { type Tensor, topologicalOrder } from "../graph/graph.js";
+import type { Tensor } from "../graph/graph.js";
+import { schedule } from "../graph/schedule.js";
 import type { Shape } from "../graph/shape.js";
 import { verify } from "../graph/verify.js";
 import { OnnxEmitter } from "./emitter.js";
 import { type LoweringSettings, lowerNode } from "./lowerings.js";
-import { encodeOnnxModel, type OnnxValue } from "./model.js";
+import { type MemoryPlan, memoryPlan } from "./memory-plan.js";
+import { encodeOnnxModel, type OnnxInitializer, type OnnxNode, type OnnxValue } from "./model.js";
 
 /** An ONNX model made from a graph, and what it takes and gives. */
 export interface CompiledGraph {
@@ -21,6 +23,17 @@ export interface CompileOptions extends LoweringSettings {
   readonly name?: string;
   /** Inputs that are written into the model as constants, by name. */
   readonly constants?: ReadonlyMap<string, Float32Array>;
+  /**
+   * Says nothing of shapes in the model. Where it knows them, ONNX Runtime keeps the memory of a value for later ones of the same
+   * shape, until the last of these; where it does not, memory is free after a value's last use, for any other.
+   */
+  readonly hideShapes?: boolean;
+}
+
+/** Named outputs in ONNX's operators. */
+interface LoweredGraph extends Pick<CompiledGraph, "inputs" | "outputs" | "layouts"> {
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly OnnxInitializer[];
 }
 
 /**
@@ -31,11 +44,36 @@ export function compileToOnnx(
   outputs: Readonly<Record<string, Tensor>>,
   options: CompileOptions = {},
 ): CompiledGraph {
+  const { nodes, initializers, ...described } = lower(outputs, options);
+  const values = (shapes: ReadonlyMap<string, Shape>, prefix = ""): OnnxValue[] =>
+    [...shapes].map(([name, shape]) => ({ name: `${prefix}${name}`, ...(!options.hideShapes && { shape }) }));
+  const bytes = encodeOnnxModel({
+    ...{ name: options.name ?? "graph", nodes, initializers },
+    inputs: [...values(described.inputs), ...(options.hideShapes ? replaceable(initializers) : [])],
+    outputs: values(described.layouts, OUTPUT),
+  });
+  return { ...described, bytes, nodeCount: nodes.length };
+}
+
+/** What is in memory during a run of the model that `compileToOnnx` makes. */
+export function planMemory(
+  outputs: Readonly<Record<string, Tensor>>,
+  options: CompileOptions = {},
+): MemoryPlan {
+  const { nodes, initializers, inputs } = lower(outputs, options);
+  return memoryPlan(nodes, initializers, inputs);
+}
+
+/** Outputs have the names of the graph behind this, so that an output may be called like an input. */
+const OUTPUT = "out:";
+
+function lower(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions): LoweredGraph {
   verify(Object.values(outputs));
   const emitter = new OnnxEmitter();
   const names = new Map<Tensor, string>();
   const inputs = new Map<string, Shape>();
-  for (const node of topologicalOrder(Object.values(outputs))) {
+  const { order, milestones } = schedule(Object.values(outputs));
+  for (const node of order) {
     if (node.op === "input") {
       const { name, shape } = node.attributes;
       const fixed = options.constants?.get(name);
@@ -57,18 +95,18 @@ export function compileToOnnx(
     const value = names.get(tensor)!;
     // Buffers of a device go back into the next run in the tensors' own shapes.
     const view = options.target === "webgpu" ? undefined : emitter.viewed(value);
-    values.set(`out:${name}`, view?.x ?? value);
+    values.set(`${OUTPUT}${name}`, view?.x ?? value);
     results.set(name, tensor.shape);
     layouts.set(name, view?.from ?? tensor.shape);
   }
-  const model = emitter.model(values);
-  const described = (shapes: ReadonlyMap<string, Shape>, prefix: string): OnnxValue[] =>
-    [...shapes].map(([name, shape]) => ({ name: `${prefix}${name}`, shape }));
-  const bytes = encodeOnnxModel({
-    ...model,
-    name: options.name ?? "graph",
-    inputs: described(inputs, ""),
-    outputs: described(layouts, "out:"),
-  });
-  return { bytes, inputs, outputs: results, layouts, nodeCount: model.nodes.length };
+  const wanted = milestones
+    .map((tensor) => names.get(tensor)!)
+    .map((value) => emitter.viewed(value)?.x ?? value);
+  // A graphics card would have to stop for the smallest node on the CPU.
+  const model = emitter.model(values, options.target === "webgpu" || milestones.length === 1 ? [] : wanted);
+  return { ...model, inputs, outputs: results, layouts };
 }
+
+/** Constants that are inputs too could be replaced in a run: the shapes that they stand for are not known before. */
+const replaceable = (initializers: readonly OnnxInitializer[]): OnnxValue[] =>
+  initializers.flatMap(({ name, data }) => (data instanceof BigInt64Array ? [{ name, type: "int64" }] : []));

@@ -2,8 +2,7 @@ import type { OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode } from "./mode
 
 /**
  * Collects ONNX nodes. Equal nodes and equal small constants are made once, so that work which several lowerings
- * need (a flipped kernel, a padded image) is done once per run; or twice, forwards and in gradients: what is larger than the image
- * that it was made of is not kept between the two.
+ * need (a flipped kernel, a padded image) is done once per run.
  */
 export class OnnxEmitter {
   readonly nodes: OnnxNode[] = [];
@@ -12,12 +11,10 @@ export class OnnxEmitter {
   private readonly made = new Map<unknown, unknown>();
   private readonly views = new Map<string, { readonly x: string; readonly from: readonly number[] }>();
   private scope = "";
-  private part = "";
 
   /** Nodes made from now on are named after this scope; profiles show it. */
   at(scope: string): void {
     this.scope = scope;
-    this.part = scope.split("/").includes("gradient") ? "gradient" : "";
   }
 
   /** Adds a node and returns the names of its outputs. An empty input name leaves an optional input out. */
@@ -27,7 +24,7 @@ export class OnnxEmitter {
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
     outputCount = 1,
   ): readonly string[] {
-    const key = `${this.part}|${opType}|${inputs.join(",")}|${JSON.stringify(attributes)}`;
+    const key = `${opType}|${inputs.join(",")}|${JSON.stringify(attributes)}`;
     const found = this.known.get(key);
     if (found) return found;
     const id = this.nodes.length;
@@ -126,8 +123,14 @@ export class OnnxEmitter {
   /**
    * The model with these outputs, by name. Of the nodes it has those that the outputs depend on, in order, as a lowering may have
    * replaced what others made; the values get the outputs' names where they are made.
+   *
+   * @param order values that are to be computed one after the other. ONNX Runtime goes backwards through the nodes that nothing depends on
+   * (`executionOrder`), so each gets one, from last to first.
    */
-  model(outputs: ReadonlyMap<string, string>): Pick<OnnxModel, "nodes" | "initializers"> {
+  model(
+    outputs: ReadonlyMap<string, string>,
+    order: readonly string[] = [],
+  ): Pick<OnnxModel, "nodes" | "initializers"> {
     const used = new Set(outputs.values());
     const nodes: OnnxNode[] = [];
     for (const node of [...this.nodes].reverse()) {
@@ -149,9 +152,15 @@ export class OnnxEmitter {
           attributes: {},
         });
     }
+    const ends = [...new Set(order)]
+      .filter((value) => made.has(value))
+      .map((value) => ({
+        ...{ opType: "Shape", name: `${value}/Shape`, inputs: [value], outputs: [`end:${value}`] },
+        attributes: {},
+      }));
     const rename = (name: string): string => names.get(name) ?? name;
     return {
-      nodes: [...nodes.reverse(), ...copies].map((node) => ({
+      nodes: [...nodes.reverse(), ...copies, ...ends.reverse()].map((node) => ({
         ...node,
         inputs: node.inputs.map(rename),
         outputs: node.outputs.map(rename),

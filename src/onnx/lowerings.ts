@@ -89,6 +89,8 @@ export const LOWERINGS: LoweringTable = {
   leakyRelu: (e, { attributes: { slope }, inputs }) =>
     e.one("LeakyRelu", inputs, { alpha: { float: slope } }),
   stopGradient: (_, { inputs }) => inputs[0]!,
+  // Another name for the same memory.
+  barrier: (e, { inputs, output }) => e.reshape(inputs[0]!, output),
 
   add: simple("Add"),
   sub: simple("Sub"),

@@ -27,10 +27,12 @@ export interface OnnxInitializer {
   readonly data: Float32Array | Uint16Array | BigInt64Array;
 }
 
-/** A graph input or output: fixed extents, or names of dynamic ones. */
+/** A graph input or output: fixed extents, or names of dynamic ones; without a shape it may have any. */
 export interface OnnxValue {
   readonly name: string;
-  readonly shape: readonly (number | string)[];
+  readonly shape?: readonly (number | string)[] | undefined;
+  /** Default float. */
+  readonly type?: keyof typeof ONNX_TYPES;
 }
 
 export interface OnnxModel {
@@ -96,15 +98,17 @@ function typeOf(data: OnnxInitializer["data"]): number {
   return data instanceof Uint16Array ? ONNX_TYPES.float16 : ONNX_TYPES.int64;
 }
 
-function writeValue(writer: ProtoWriter, { name, shape }: OnnxValue): void {
-  writer.string(1, name).message(2, (type) =>
-    type.message(1, (tensor) =>
-      tensor.int(1, ONNX_TYPES.float).message(2, (dims) => {
+function writeValue(writer: ProtoWriter, { name, shape, type = "float" }: OnnxValue): void {
+  writer.string(1, name).message(2, (value) =>
+    value.message(1, (tensor) => {
+      tensor.int(1, ONNX_TYPES[type]);
+      if (!shape) return;
+      tensor.message(2, (dims) => {
         for (const extent of shape) {
           dims.message(1, (dim) => (typeof extent === "number" ? dim.int(1, extent) : dim.string(2, extent)));
         }
-      }),
-    ),
+      });
+    }),
   );
 }
 

@@ -180,5 +180,6 @@ export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   device: "auto",
   threads: 0,
   conv: "auto",
+  checkpointing: false,
   max_memory: 0,
 };

@@ -144,6 +144,9 @@ const runOptions = {
   conv: z
     .enum(["auto", "direct", "winograd"])
     .describe("convolutions by Winograd's algorithm: where it was measured to be faster, never, or always"),
+  checkpointing: z
+    .boolean()
+    .describe("compute activations again for the gradients instead of keeping them: less memory, more time"),
   max_memory: z.int().min(0).describe("MiB the training may take; 0 uses what is free"),
 };
 

@@ -8,15 +8,28 @@ import { type BatchShape, optimizerInputs, type UniformDraw } from "../models/pr
 import { adamScalars } from "../nn/adam.js";
 import type { DropoutMask } from "../nn/forward.js";
 import { dropoutMask } from "../nn/masks.js";
-import type { LoweringSettings } from "../onnx/lowerings.js";
 import type { ModelOptions } from "../options/schema.js";
 import { RandomStream } from "../random/philox.js";
 import { type Device, deviceOf } from "./device.js";
 import { DeviceMemory } from "./device-memory.js";
 import { HostMemory } from "./host-memory.js";
 import { GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
-import { type CompiledStep, compileStep, compileTranslation, stepOutputs } from "./programs.js";
-import type { Batch, InferRequest, ModelRunner, PhaseGradients, StepRequest, StepResult } from "./runner.js";
+import {
+  type CompiledStep,
+  compileStep,
+  compileTranslation,
+  type StepSettings,
+  stepOutputs,
+} from "./programs.js";
+import type {
+  Batch,
+  InferRequest,
+  ModelRunner,
+  PhaseGradients,
+  StepRequest,
+  StepResult,
+  StepSetup,
+} from "./runner.js";
 import { SessionCache } from "./session-cache.js";
 import { counterTensor, StateStore } from "./state-store.js";
 import type { UpdateHelpers } from "./update-helpers.js";
@@ -42,7 +55,7 @@ interface TranslationSession {
 export class Engine implements ModelRunner {
   readonly model: Model;
   private readonly device: Device;
-  private readonly lowering: Pick<Device, "target" | "updates"> & LoweringSettings;
+  private readonly lowering: StepSettings;
   private readonly state: StateStore;
   private readonly pools = new Map<string, ImagePool>();
   private readonly steps: SessionCache<StepSession>;
@@ -61,7 +74,12 @@ export class Engine implements ModelRunner {
     this.model = createModel(options);
     this.device = deviceOf(settings.device);
     const { target, updates } = this.device;
-    this.lowering = { target, updates, conv: settings.conv ?? "auto" };
+    this.lowering = {
+      target,
+      updates,
+      conv: settings.conv ?? "auto",
+      checkpointing: settings.checkpointing ?? false,
+    };
     const memory = this.device.resident ? new DeviceMemory(ort, settings) : new HostMemory(startHelpers);
     this.state = new StateStore(memory, this.model, options, options.seed);
     for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size));
@@ -76,7 +94,8 @@ export class Engine implements ModelRunner {
     for (const { name } of step.hostOptimizers)
       await this.update(name, result.gradients, request.learningRate);
     this.stepCount++;
-    return { losses: result.losses, visuals: result.visuals };
+    const { losses, visuals, setup } = result;
+    return { losses, visuals, ...(setup && { setup }) };
   }
 
   async gradients(
@@ -172,7 +191,7 @@ export class Engine implements ModelRunner {
     part: Part,
     request: StepRequest,
   ): Promise<{ step: CompiledStep; result: RunResult }> {
-    const { step, session, gradients } = await this.stepSession(batch, part);
+    const { step, session, gradients, setup } = await this.stepSession(batch, part);
     const { program, rewritten } = step;
     const feeds = new Map([
       ["real_A", batch.real_A],
@@ -211,25 +230,35 @@ export class Engine implements ModelRunner {
         losses: Object.fromEntries(losses),
         visuals: Object.fromEntries(visuals),
         gradients: new Map(found),
+        ...(setup && { setup }),
       },
     };
   }
 
-  private stepSession(batch: Batch, part: Part): Promise<StepSession> {
+  private async stepSession(batch: Batch, part: Part): Promise<StepSession & { setup?: StepSetup }> {
     const shape = batchShape(batch.real_A);
     this.checkBatch(batch, shape);
     const key = `${part === "whole" ? part : part.phase} ${Object.values(shape)}`;
-    return this.steps.get(key, async () => {
+    let setup: StepSetup | undefined;
+    const found = await this.steps.get(key, async () => {
+      const began = performance.now();
       const step = compileStep(this.model, this.options, shape, part, this.lowering);
       // Images are rarely asked for: until then they need not leave the device.
       const kept = [
         ...step.rewritten.map(stepOutputs.next),
         ...[...step.program.visuals.keys()].map(stepOutputs.visual),
       ];
+      const written = performance.now();
       const session = await GraphSession.create(this.ort, step.compiled, this.settings, kept);
+      setup = {
+        nodes: step.compiled.nodeCount,
+        graphSeconds: (written - began) / 1000,
+        sessionSeconds: (performance.now() - written) / 1000,
+      };
       const gradients = step.hostOptimizers.flatMap((optimizer) => [...optimizer.gradients.keys()]);
       return { step, session, gradients };
     });
+    return { ...found, ...(setup && { setup }) };
   }
 
   private checkBatch({ real_A, real_B }: Batch, { batch, height, width }: BatchShape): void {

@@ -31,6 +31,8 @@ export interface SessionSettings {
   readonly device?: Device["name"] | "auto";
   /** How convolutions are computed on the CPU; default `auto`. */
   readonly conv?: LoweringSettings["conv"];
+  /** Whether a training step computes activations again instead of keeping them; default false. */
+  readonly checkpointing?: boolean;
   /**
    * Rewrites by ONNX Runtime when the session is made. They pay where the weights are constants; the graph of a training
    * step gains nothing from them and takes several times as long to load (measured).

@@ -1,3 +1,4 @@
+import { recomputeActivations } from "../autodiff/recompute.js";
 import { Graph, type Tensor } from "../graph/graph.js";
 import { input } from "../graph/language.js";
 import type { Shape } from "../graph/shape.js";
@@ -8,8 +9,9 @@ import { updateInGraph } from "../models/update.js";
 import type { Network } from "../networks/registry.js";
 import type { AdamOptions } from "../nn/adam.js";
 import { type DropoutMask, NetworkState } from "../nn/forward.js";
-import { type CompiledGraph, compileToOnnx } from "../onnx/compile.js";
+import { type CompiledGraph, type CompileOptions, compileToOnnx, planMemory } from "../onnx/compile.js";
 import type { LoweringSettings } from "../onnx/lowerings.js";
+import type { MemoryPlan } from "../onnx/memory-plan.js";
 import type { ModelOptions } from "../options/schema.js";
 import { type Device, deviceOf } from "./device.js";
 
@@ -32,14 +34,50 @@ export interface CompiledStep {
   readonly rewritten: readonly string[];
 }
 
+/** How the graph of a step is made. */
+export type StepSettings = Pick<Device, "target" | "updates"> &
+  LoweringSettings & {
+    /** Whether activations are computed again for the gradients; default false. */
+    readonly checkpointing?: boolean;
+  };
+
 /** Compiles a training step for one batch shape, whole or one phase of it. */
 export function compileStep(
   model: Model,
   options: ModelOptions,
   shape: BatchShape,
   part: Part = "whole",
-  { target, updates, conv }: Pick<Device, "target" | "updates"> & LoweringSettings = deviceOf("cpu"),
+  settings: StepSettings = deviceOf("cpu"),
 ): CompiledStep {
+  const { outputs, ...step } = stepGraph(model, options, shape, part, settings);
+  return { ...step, compiled: compileToOnnx(outputs, compileOptions(options, settings)) };
+}
+
+/** What is in memory during a run of the whole step that `compileStep` makes, apart from its inputs and outputs. */
+export function planStep(
+  model: Model,
+  options: ModelOptions,
+  shape: BatchShape,
+  settings: StepSettings = deviceOf("cpu"),
+): MemoryPlan {
+  const { outputs } = stepGraph(model, options, shape, "whole", settings);
+  return planMemory(outputs, compileOptions(options, settings));
+}
+
+const compileOptions = ({ model }: ModelOptions, { target, conv }: StepSettings): CompileOptions => ({
+  name: `${model} step`,
+  target,
+  ...(conv && { conv }),
+  hideShapes: target === "cpu",
+});
+
+function stepGraph(
+  model: Model,
+  options: ModelOptions,
+  shape: BatchShape,
+  part: Part,
+  { updates, checkpointing = false }: StepSettings,
+): Omit<CompiledStep, "compiled"> & { readonly outputs: Readonly<Record<string, Tensor>> } {
   const program = stepProgram(model, options, shape, part, updates);
   const hostOptimizers = program.optimizers.filter(({ updated }) => !updated || updated.size === 0);
   const outputs: Record<string, Tensor> = {};
@@ -53,9 +91,9 @@ export function compileStep(
   for (const [name, tensor] of next) outputs[stepOutputs.next(name)] = tensor;
   return {
     program,
-    compiled: compileToOnnx(outputs, { name: `${options.model} step`, target, ...(conv && { conv }) }),
     hostOptimizers,
     rewritten: next.map(([name]) => name),
+    outputs: checkpointing ? recomputeActivations(outputs) : outputs,
   };
 }
 

@@ -6,12 +6,24 @@ export interface Batch {
   readonly real_B: FloatTensor;
 }
 
+/** What came before the first step of a batch shape. */
+export interface StepSetup {
+  /** ONNX nodes of the step. */
+  readonly nodes: number;
+  /** Seconds in which the step's graph was written. */
+  readonly graphSeconds: number;
+  /** Seconds in which ONNX Runtime made a session of it. */
+  readonly sessionSeconds: number;
+}
+
 /** What one training step reports. */
 export interface StepResult {
   /** By the reference's loss names: `G_GAN`, `G_L1`, `D_real`, `D_fake`, or `G_A`, `D_A`, `cycle_A`, `idt_A`, … */
   readonly losses: Readonly<Record<string, number>>;
   /** Images of the step, NCHW in [−1, 1], by the reference's names (`fake_B`, `rec_A`, …); empty unless asked for. */
   readonly visuals: Readonly<Record<string, FloatTensor>>;
+  /** With the first step of a batch shape. */
+  readonly setup?: StepSetup;
 }
 
 export interface StepRequest {

@@ -39,7 +39,7 @@ export function checkMemory(
   const allowed =
     maxMemory > 0 ? `max_memory allows ${inUnits(limit)}` : `${inUnits(available)} are available`;
   throw new PixcycleError("E_MEMORY", `The training needs about ${inUnits(total)} of memory, ${allowed}.`, {
-    hint: "Use a smaller --crop_size, --batch_size or --ngf, or raise --max_memory.",
+    hint: "Use --checkpointing, a smaller --crop_size, --batch_size or --ngf, or raise --max_memory.",
   });
 }
 

@@ -11,7 +11,12 @@ export const nodeServices: TrainingServices = {
   openData: openTrainingData,
   createRunner: async (options) => {
     await requireDevice(options.device);
-    return createRunner(options, { threads: options.threads, device: options.device, conv: options.conv });
+    return createRunner(options, {
+      threads: options.threads,
+      device: options.device,
+      conv: options.conv,
+      checkpointing: options.checkpointing,
+    });
   },
   estimateMemory,
   openValidation,

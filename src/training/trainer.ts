@@ -1,7 +1,7 @@
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import type { Options } from "../options/schema.js";
-import type { Batch, ModelRunner } from "../runtime/runner.js";
+import type { Batch, ModelRunner, StepSetup } from "../runtime/runner.js";
 import { Diagnosis } from "./diagnosis.js";
 import { badLoss, isSound, RECOVERY_RATE } from "./guard.js";
 import type { TrainHooks } from "./hooks.js";
@@ -207,6 +207,7 @@ class Trainer {
     const seconds = (performance.now() - began) / 1000;
     this.time.steps += seconds;
     this.time.waiting += dataSeconds;
+    if (result.setup) hooks?.onNotice?.(describeSetup(result.setup, seconds));
     const bad = badLoss(result.losses);
     if (bad !== undefined) {
       await this.goBack(`The loss ${bad.name} became ${bad.value} at step ${step}.`, step);
@@ -328,3 +329,8 @@ class Trainer {
     return `The newest whole checkpoint is of step ${this.savedStep}: continue with --continue_train.`;
   }
 }
+
+/** One line for the person: why the first step of a batch shape takes longer. */
+const describeSetup = ({ nodes, graphSeconds, sessionSeconds }: StepSetup, seconds: number): string =>
+  `${nodes} operations of a step written in ${graphSeconds.toFixed(1)} s, their session made in ${sessionSeconds.toFixed(1)} s; ` +
+  `with the first step ${seconds.toFixed(1)} s`;

@@ -27,6 +27,8 @@ describe("pixcycle bench", () => {
       expect(Object.keys(result)).toEqual([
         "secondsPerStep",
         "secondsToFirstStep",
+        "graphSeconds",
+        "sessionSeconds",
         "gigaflopPerStep",
         "secondsPerImage",
         "peakMiB",
@@ -36,6 +38,13 @@ describe("pixcycle bench", () => {
       expect(result.secondsToFirstStep).toBeGreaterThan(result.secondsPerStep!);
     },
   );
+
+  it("shows what is in memory at the worst moment", async () => {
+    const run = await runCli(["bench", "--model", "cycle_gan", ...small, "--memory"]);
+    expect(run.status).toBe(0);
+    expect(run.stdout).toMatch(/graph of \d{4,} operations [\d.]+ s, session [\d.]+ s/);
+    expect(run.stdout).toMatch(/at its peak\n +\d+ MiB {2}in all, at net_\S+\n +\d+ MiB {2}net_/);
+  });
 
   it("shows where the time goes", async () => {
     const run = await runCli(["bench", "--model", "pix2pix", ...small, "--profile"]);

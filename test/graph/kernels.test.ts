@@ -57,6 +57,7 @@ const EXAMPLES: { readonly [K in OpName]: readonly Example<K>[] } = {
   relu: [of([2, -2, 0], [2, 0, 0])],
   leakyRelu: [{ ...of([2, -2, 0], [2, -0.5, 0]), attributes: { slope: 0.25 } }],
   stopGradient: [of([2, -2], [2, -2])],
+  barrier: [of([2, -2], [2, -2])],
 
   add: [
     { attributes: {}, inputs: [grid, at([3], 10, 20, 30)], outputs: [at([2, 3], 11, 22, 33, 14, 25, 36)] },

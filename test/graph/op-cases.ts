@@ -151,6 +151,7 @@ export function opCases(limits: Limits): { readonly [K in OpName]: Cases<K> } {
       shapes,
     })),
     stopGradient: unary,
+    barrier: unary,
 
     add: broadcasting(2),
     sub: broadcasting(2),

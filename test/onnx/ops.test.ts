@@ -38,6 +38,7 @@ const EXACT: readonly OpName[] = [
   "sign",
   "relu",
   "stopGradient",
+  "barrier",
   "add",
   "sub",
   "mul",

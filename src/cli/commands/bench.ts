@@ -4,9 +4,11 @@ import { floatingPointOperations } from "../../graph/flops.js";
 import { createModel, stepProgram } from "../../models/model.js";
 import { networkWeights } from "../../networks/state-dict.js";
 import { networkOptions, type Options } from "../../options/schema.js";
+import { deviceOf } from "../../runtime/device.js";
 import { createGenerator, createRunner } from "../../runtime/node/create.js";
 import { type Profile, type ProfileEntry, profiled } from "../../runtime/node/profile.js";
-import type { ModelRunner } from "../../runtime/runner.js";
+import { planStep } from "../../runtime/programs.js";
+import type { ModelRunner, StepSetup } from "../../runtime/runner.js";
 import type { Command } from "../command.js";
 import { isOn, wholeNumber } from "../flags.js";
 
@@ -25,12 +27,14 @@ export const command: Command = {
     "device",
     "threads",
     "conv",
+    "checkpointing",
     "seed",
   ],
   flags: [
     { name: "size", value: "S", summary: "height and width of the images (256)" },
     { name: "batch", value: "N", summary: "images in a training batch (1)" },
     { name: "steps", value: "K", summary: `steps that are timed (${DEFAULT_STEPS})` },
+    { name: "memory", summary: "also show what is in memory at the worst moment of a step, as planned" },
     {
       name: "profile",
       summary: "also show where the time of a step goes, by operator, by scope and by both",
@@ -57,9 +61,12 @@ export const command: Command = {
     const result = {
       secondsPerStep: median(times.steps),
       secondsToFirstStep: times.toFirst,
+      graphSeconds: times.setup.graphSeconds,
+      sessionSeconds: times.setup.sessionSeconds,
       gigaflopPerStep: stepOperations(options, batch, size) / 1e9,
       secondsPerImage: median(await timeTranslations(options, size, steps)),
       peakMiB,
+      ...(isOn(call, "memory") && { plan: planOf(options, batch, size) }),
       ...(profile && { profile }),
     };
     if (output.json) output.result(JSON.stringify(result));
@@ -68,9 +75,14 @@ export const command: Command = {
       const speed = result.gigaflopPerStep / result.secondsPerStep;
       output.result(`training step   ${result.secondsPerStep.toFixed(3)} s (median of ${steps})`);
       output.result(`                ${speed.toFixed(0)} GFLOP/s of convolutions and products`);
+      const { nodes, graphSeconds, sessionSeconds } = times.setup;
       output.result(`first step      ${result.secondsToFirstStep.toFixed(1)} s after the command`);
+      output.result(
+        `                graph of ${nodes} operations ${graphSeconds.toFixed(1)} s, session ${sessionSeconds.toFixed(1)} s`,
+      );
       output.result(`translation     ${result.secondsPerImage.toFixed(3)} s per image`);
       output.result(`peak memory     ${Math.round(result.peakMiB)} MiB, of training`);
+      if (result.plan) for (const line of planLines(result.plan)) output.result(line);
       if (profile) for (const line of profileLines(profile)) output.result(line);
     }
     return undefined;
@@ -82,6 +94,33 @@ function stepOperations(options: Options, batch: number, size: number): number {
   const program = stepProgram(createModel(options), options, { batch, height: size, width: size });
   const outputs = program.optimizers.flatMap(({ gradients }) => [...gradients.values()]);
   return floatingPointOperations([...outputs, ...program.losses.values()]);
+}
+
+interface Plan {
+  readonly peakMiB: number;
+  readonly peakNode: string;
+  readonly scopesMiB: Readonly<Record<string, number>>;
+}
+
+/** What is in memory at the worst moment of a step, beside weights, gradients and the optimiser. */
+function planOf(options: Options, batch: number, size: number): Plan {
+  const shape = { batch, height: size, width: size };
+  const settings = { ...deviceOf(options.device), conv: options.conv, checkpointing: options.checkpointing };
+  const { peakBytes, peakNode, peakByScope } = planStep(createModel(options), options, shape, settings);
+  const scopes = [...peakByScope].map(([scope, bytes]) => [scope, bytes / MIB]);
+  return { peakMiB: peakBytes / MIB, peakNode, scopesMiB: Object.fromEntries(scopes) };
+}
+
+const MIB = 2 ** 20;
+
+function planLines({ peakMiB, peakNode, scopesMiB }: Plan): string[] {
+  const row = (mib: number, title: string): string => `${mib.toFixed(0).padStart(10)} MiB  ${title}`;
+  const rows = Object.entries(scopesMiB).filter(([, mib]) => mib >= 1);
+  return [
+    ...["", "planned memory of a step's values, at its peak"],
+    row(peakMiB, `in all, at ${peakNode}`),
+    ...rows.map(([scope, mib]) => row(mib, scope)),
+  ];
 }
 
 async function timed(
@@ -112,6 +151,7 @@ interface StepTimes {
   readonly steps: readonly number[];
   /** Seconds from the start of the process to the end of the first step. */
   readonly toFirst: number;
+  readonly setup: StepSetup;
 }
 
 async function timeSteps(
@@ -126,19 +166,24 @@ async function timeSteps(
     threads: options.threads,
     device: options.device,
     conv: options.conv,
+    checkpointing: options.checkpointing,
     ...(profilePrefix !== undefined && { profilePrefix }),
   });
   try {
     let toFirst: number | undefined;
+    let setup: StepSetup | undefined;
     const seconds = await timed(
       steps,
-      () => runner.step({ real_A, real_B }, { learningRate: lr }),
+      async () => {
+        const result = await runner.step({ real_A, real_B }, { learningRate: lr });
+        setup ??= result.setup;
+      },
       (took) => {
         toFirst ??= performance.now() / 1000;
         note(`step: ${took.toFixed(3)} s`);
       },
     );
-    return { steps: seconds, toFirst: toFirst! };
+    return { steps: seconds, toFirst: toFirst!, setup: setup! };
   } finally {
     await runner.close();
   }

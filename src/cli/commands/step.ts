@@ -28,6 +28,7 @@ export const command: Command = {
     "device",
     "threads",
     "conv",
+    "checkpointing",
     "seed",
   ],
   flags: [
@@ -58,6 +59,7 @@ export const command: Command = {
       threads: options.threads,
       device: options.device,
       conv: options.conv,
+      checkpointing: options.checkpointing,
     });
     try {
       for (const { name } of networks) await runner.loadNetwork(name, await readWeights(weights, name));

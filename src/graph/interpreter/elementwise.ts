@@ -26,6 +26,7 @@ export const elementwiseKernels = {
   relu: unary((x) => Math.max(x, 0)),
   leakyRelu: elementwise(({ slope }: { readonly slope: number }, x) => (x! > 0 ? x! : slope * x!)),
   stopGradient: unary((x) => x),
+  barrier: unary((x) => x),
 
   add: binary((a, b) => a + b),
   sub: binary((a, b) => a - b),
