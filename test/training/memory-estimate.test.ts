@@ -12,6 +12,7 @@ describe("estimateMemory", () => {
   // Peaks of whole processes that trained three steps and saved, on 2 cores.
   it.each([
     ["pix2pix", 256, 3.24],
+    ["cycle_gan", 256, 3.46],
     ["cycle_gan", 128, 2.46],
   ])("is within a quarter of what %s took at %i", (model, side, measured) => {
     const { state, activations, saving } = estimate({ model }, side);
