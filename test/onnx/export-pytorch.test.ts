@@ -33,9 +33,12 @@ const { tensors: expected, metadata } = decodeSafetensors(
 const cases = Object.entries(JSON.parse(metadata.cases!) as Record<string, Case>);
 const generators = cases.filter(([, { netG }]) => netG !== undefined);
 
-/** In WebAssembly, the means of norms are sums with less care. */
+/**
+ * In float32 the result depends on the processor: without norms, the order of sums alone moves it by 1.1e-5 (PyTorch's own float32 is 1.4e-5
+ * off). In WebAssembly, the means of norms are sums with less care.
+ */
 const runtimes: readonly [OrtModule, number][] = [
-  [node as OrtModule, 1e-5],
+  [node as OrtModule, 2e-5],
   [web as OrtModule, 1e-4],
 ];
 
