@@ -4,8 +4,12 @@ import { goldenNames, readGolden } from "../models/goldens.js";
 import { CHROMIUM } from "../setup/chromium.js";
 import { BrowserModels, type BrowserSettings } from "./browser-models.js";
 
-/** Tests of all golden steps in one page of Chromium. */
-export function describeInBrowser(settings: BrowserSettings, bounds: (golden: string) => Bounds): void {
+/** Tests of golden steps, by default all, in one page of Chromium. */
+export function describeInBrowser(
+  settings: BrowserSettings,
+  bounds: Bounds,
+  names: readonly string[] = goldenNames(),
+): void {
   describe.skipIf(CHROMIUM === undefined)(`in Chromium on ${settings.device}`, () => {
     let models: BrowserModels;
     beforeAll(async () => {
@@ -13,9 +17,9 @@ export function describeInBrowser(settings: BrowserSettings, bounds: (golden: st
     });
     afterAll(() => models?.stop());
 
-    describe.each(goldenNames())("%s", (name) => {
+    describe.each(names)("%s", (name) => {
       const golden = readGolden(name);
-      itStepsAsPyTorch(golden, () => models.create(golden.options, settings), bounds(name));
+      itStepsAsPyTorch(golden, () => models.create(golden.options, settings), bounds);
     });
   });
 }

@@ -1,5 +1,5 @@
-import { boundsOnWasm } from "./bounds.js";
+import { WASM_BOUNDS } from "./bounds.js";
 import { describeInBrowser } from "./browser-goldens.js";
 
 /** All golden steps on onnxruntime-web's wasm, with two threads, in Chromium. */
-describeInBrowser({ device: "wasm", threads: 2 }, boundsOnWasm);
+describeInBrowser({ device: "wasm", threads: 2 }, WASM_BOUNDS);

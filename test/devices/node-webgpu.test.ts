@@ -10,7 +10,7 @@ import { compileCopy } from "../../src/runtime/programs.js";
 import { itStepsAsPyTorch } from "../models/golden-checks.js";
 import { goldenNames, readGolden } from "../models/goldens.js";
 import { WEBGPU } from "../setup/webgpu.js";
-import { boundsOnWebgpu } from "./bounds.js";
+import { WEBGPU_BOUNDS } from "./bounds.js";
 
 const SETTINGS = { threads: 1, device: "webgpu" } as const;
 
@@ -38,7 +38,7 @@ describe.skipIf(!WEBGPU)("in Node on WebGPU", () => {
     });
     const open = async () =>
       new Engine(ort as OrtModule, golden.options, { ...SETTINGS, profilePrefix: join(folder, "trace") });
-    itStepsAsPyTorch(golden, open, boundsOnWebgpu());
+    itStepsAsPyTorch(golden, open, WEBGPU_BOUNDS);
   });
 
   it("every operator of all steps, gradients and updates is on WebGPU, and nothing is copied between devices", () => {
