@@ -111,8 +111,10 @@ function usageError(error: CommanderError, name: string | undefined, command: Co
   return new PixcycleError("E_USAGE", message, { hint: `See pixcycle ${name} --help.` });
 }
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+// Where a reader has gone, such as `head`, the work goes on: what it writes are files.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
 await exit(await main(process.argv.slice(2)));

@@ -129,7 +129,7 @@ describe.each([
     await expectSameEnd(runs, model);
   });
 
-  it("a second time ends at once and loses no checkpoint", async () => {
+  it("twice at once, as timeout and npx pass a signal on, is one request", async () => {
     const runs = `twice-${signal}`;
     await cp(join(folder, "whole-pix2pix"), join(folder, runs), { recursive: true });
     const more = ["--n_epochs_decay", "2000"];
@@ -138,8 +138,50 @@ describe.each([
     await stepsPrinted(run, 2);
     run.process.kill(signal);
     run.process.kill(signal);
-    const { status } = await run.result;
-    expect(status).toBe(expected);
+    const { status, stdout, stderr } = await run.result;
+    expect(status, stderr).toBe(expected);
+    expect(stdout).toMatch(/^stopped after step \d+; continue with: /);
     expect(await wholeCheckpoints(join(folder, runs, "toy/checkpoints"))).toContain(LAST);
+  });
+});
+
+/** Resolves when the run has written a text to stderr, or has ended. */
+function said({ process: child, result }: CliRun, text: string): Promise<unknown> {
+  const written = new Promise<void>((resolve) => {
+    let all = "";
+    child.stderr?.on("data", (chunk: Buffer) => {
+      all += chunk.toString();
+      if (all.includes(text)) resolve();
+    });
+  });
+  return Promise.race([written, result]);
+}
+
+it("SIGTERM again a second later ends at once, in the midst of a step", async () => {
+  const large = ["--netG", "resnet_9blocks", "--ngf", "32", "--load_size", "512", "--crop_size", "512"];
+  const args = ["train", ...toyOptions("pix2pix", "data"), ...large, "--threads", "1"];
+  const run = startCli([...args, "--runs_dir", "late"], { cwd: folder });
+  await said(run, "training to step");
+  run.process.kill("SIGTERM");
+  await said(run, "finishing this step and saving");
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  run.process.kill("SIGTERM");
+  const result = await run.result;
+  // What a shell calls status 143.
+  expect(result).toMatchObject({ status: null, signal: "SIGTERM", stdout: "" });
+  expect(result.stderr.trim().split("\n").at(-1)).toBe(
+    "SIGTERM: finishing this step and saving; once more ends at once",
+  );
+});
+
+describe("a reader of the output that goes away", () => {
+  it("does not end the training", async () => {
+    const short = ["--n_epochs", "2", "--n_epochs_decay", "0", "--runs_dir", "unread"];
+    const run = startCli(["train", ...toyOptions("pix2pix", "data"), ...short], { cwd: folder });
+    await stepsPrinted(run, 1);
+    run.process.stdout?.destroy();
+    run.process.stderr?.destroy();
+    expect((await run.result).status).toBe(0);
+    expect(await wholeCheckpoints(join(folder, "unread/toy/checkpoints"))).toContain("step-00000014");
   });
 });

@@ -27,7 +27,7 @@ export const command: Command = {
     ).finally(progress.end);
 
     const { position, finished, checkpoint, losses, waiting } = result;
-    output.note(`${percent(waiting)} of the time of the steps was spent waiting for images`);
+    if (waiting > 0) output.note(`${percent(waiting)} of the time of the steps was spent waiting for images`);
     if (output.json) {
       output.result(
         JSON.stringify({ step: position.step, finished, checkpoint: checkpoint ?? null, losses, waiting }),
