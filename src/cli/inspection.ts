@@ -1,11 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import { PixcycleError } from "../errors.js";
 import { decodeSafetensors } from "../formats/safetensors.js";
 import type { TensorMap } from "../formats/tensor.js";
 import { readTensorFile } from "../formats/tensor-file.js";
 import { type InferredNetwork, inferNetwork } from "../networks/infer.js";
 import { parameterCount } from "../networks/registry.js";
+import type { OnnxSummary } from "../onnx/summary.js";
 import type { OptionOrigin } from "../options/resolve.js";
 import type { OptionName, Options } from "../options/schema.js";
 import { listCheckpoints, readCheckpointFile, readRecord } from "../training/checkpoint.js";
@@ -13,6 +14,7 @@ import type { MetricsRecord } from "../training/metrics.js";
 import type { Recovery, ValidationState } from "../training/position.js";
 import { findCheckpoint, type RunFolder, readRunOptions } from "../training/run-folder.js";
 import { type FindModelOptions, findModel, modelName } from "../translation/model-files.js";
+import { inspectOnnx } from "./onnx-inspection.js";
 
 /** A network's file and what its weights are; or, as a coded line, why that cannot be told. */
 export interface InspectedNetwork {
@@ -26,9 +28,9 @@ export interface InspectedNetwork {
   readonly problem?: string;
 }
 
-/** Everything that `inspect` tells of a run, a checkpoint or weight files. */
+/** Everything that `inspect` tells of a run, a checkpoint, weight files or an ONNX file. */
 export interface Inspection {
-  readonly kind: "run" | "checkpoint" | "weights";
+  readonly kind: "run" | "checkpoint" | "weights" | "onnx";
   readonly name: string;
   readonly networks: readonly InspectedNetwork[];
   readonly checkpoint?: {
@@ -42,6 +44,8 @@ export interface Inspection {
     /** Every file with its size; `problem` where size or digest are not those that were written. */
     readonly files: readonly { readonly name: string; readonly bytes: number; readonly problem?: string }[];
   };
+  /** Of an ONNX file, with its size. */
+  readonly onnx?: OnnxSummary & { readonly bytes: number };
   readonly options?: Options;
   readonly origins?: Readonly<Partial<Record<OptionName, OptionOrigin>>>;
   readonly run?: {
@@ -64,9 +68,11 @@ export interface History {
 
 /**
  * Looks at a trained model's files and checks them.
- * @throws PixcycleError E_CHECKPOINT_MISSING; problems of single files are part of the result
+ * @throws PixcycleError E_CHECKPOINT_MISSING; for an ONNX file E_FILE_MISSING, E_FILE_FORMAT; problems of single files of
+ *   weights are part of the result
  */
 export async function inspectModel(path: string, options: FindModelOptions): Promise<Inspection> {
+  if (extname(path) === ".onnx") return inspectOnnx(path);
   const files = await findModel(path, options);
   const name = modelName(files);
   if (files.kind === "weights") {

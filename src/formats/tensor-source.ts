@@ -1,5 +1,6 @@
 import { PixcycleError } from "../errors.js";
 import type { ByteSource } from "./byte-source.js";
+import { lookalike } from "./lookalikes.js";
 import { decodePict, isPict } from "./pict.js";
 import { decodeSafetensors } from "./safetensors.js";
 import type { TensorMap } from "./tensor.js";
@@ -51,29 +52,10 @@ function textAt(head: Uint8Array, begin: number, length: number): string {
   return String.fromCharCode(...head.subarray(begin, begin + length));
 }
 
-const LOOKALIKES: readonly (readonly [matches: (text: string) => boolean, problem: string, hint: string])[] =
-  [
-    [(text) => text === "", "it is empty", "Copy or download it again."],
-    [
-      (text) => /^\s*<(!doctype|html|\?xml)/i.test(text),
-      "it is a web page",
-      "The download failed; fetch the file again.",
-    ],
-    [
-      (text) => text.startsWith("version https://git-lfs"),
-      "it is a Git LFS pointer",
-      "Run `git lfs pull` to fetch the file itself.",
-    ],
-    [(text) => text.startsWith("\x1f\x8b"), "it is gzip-compressed", "Unpack it with gunzip first."],
-    [(text) => text.startsWith("\x89HDF"), "it is an HDF5 file", "Convert it to safetensors first."],
-  ];
-
 function unknownFile(head: Uint8Array, where: string): PixcycleError {
-  const text = textAt(head, 0, head.length);
-  const [, problem, hint] = LOOKALIKES.find(([matches]) => matches(text)) ?? [
-    undefined,
-    "it is neither safetensors nor a PyTorch file nor a .pict",
-    "Give a .safetensors file, or a .pth saved with torch.save(net.state_dict(), path).",
-  ];
+  const { problem, hint } = lookalike(head) ?? {
+    problem: "it is neither safetensors nor a PyTorch file nor a .pict",
+    hint: "Give a .safetensors file, or a .pth saved with torch.save(net.state_dict(), path).",
+  };
   return new PixcycleError("E_FILE_FORMAT", `${where} holds no readable tensors: ${problem}.`, { hint });
 }

@@ -1,6 +1,10 @@
 import { PixcycleError } from "../errors.js";
+import { lookalike } from "../formats/lookalikes.js";
+import { ProtoMessage } from "../formats/protobuf-reader.js";
 
-/** Field numbers of onnx.proto. */
+/** Field numbers of onnx.proto: of a model, and of an entry of its metadata. */
+const GRAPH = 7;
+const OPERATOR_SETS = 8;
 const METADATA = 14;
 const KEY = 1;
 const VALUE = 2;
@@ -11,44 +15,25 @@ const VALUE = 2;
  * @throws PixcycleError E_FILE_FORMAT for bytes that are no ONNX file
  */
 export function readOnnxMetadata(bytes: Uint8Array, where: string): Record<string, string> {
-  const text = new TextDecoder();
-  const metadata: Record<string, string> = {};
-  for (const [field, entry] of fieldsOf(bytes, where)) {
-    if (field !== METADATA) continue;
-    const parts = new Map(fieldsOf(entry, where));
-    metadata[text.decode(parts.get(KEY))] = text.decode(parts.get(VALUE));
-  }
-  return metadata;
+  return metadataOf(openOnnxModel(bytes, where));
 }
 
-/** The length-delimited fields of a protobuf message. */
-function fieldsOf(bytes: Uint8Array, where: string): [field: number, content: Uint8Array][] {
-  const fields: [number, Uint8Array][] = [];
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let scale = 1; at < bytes.length; scale *= 128) {
-      const byte = bytes[at++]!;
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-    throw notOnnx(where);
+/**
+ * The message that an ONNX model file is.
+ * @throws PixcycleError E_FILE_FORMAT; the returned message throws it too
+ */
+export function openOnnxModel(bytes: Uint8Array, where: string): ProtoMessage {
+  const fail = (): never => {
+    const { problem, hint } = lookalike(bytes) ?? {
+      problem: "it is something else, or cut short",
+      hint: "Copy or download it again, or make it with pixcycle export MODEL --out model.onnx.",
+    };
+    throw new PixcycleError("E_FILE_FORMAT", `${where} is not an ONNX model: ${problem}.`, { hint });
   };
-  while (at < bytes.length) {
-    const tag = varint();
-    const wire = tag % 8;
-    if (wire === 0) varint();
-    else if (wire === 1) at += 8;
-    else if (wire === 5) at += 4;
-    else if (wire === 2) {
-      const length = varint();
-      fields.push([Math.floor(tag / 8), bytes.subarray(at, at + length)]);
-      at += length;
-    } else throw notOnnx(where);
-  }
-  if (at !== bytes.length) throw notOnnx(where);
-  return fields;
+  const model = new ProtoMessage(bytes, fail);
+  return model.has(GRAPH) && model.has(OPERATOR_SETS) ? model : fail();
 }
 
-const notOnnx = (where: string): PixcycleError =>
-  new PixcycleError("E_FILE_FORMAT", `${where} is not an ONNX model, or is cut short.`);
+export function metadataOf(model: ProtoMessage): Record<string, string> {
+  return Object.fromEntries(model.messages(METADATA).map((entry) => [entry.text(KEY), entry.text(VALUE)]));
+}

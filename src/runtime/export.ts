@@ -86,7 +86,7 @@ export function exportMetadata(
 
 function normStatistics(norm: NormKind, mode: Mode): string {
   if (norm === "none") return "none";
-  if (norm === "instance") return "of each image";
+  if (norm !== "batch") return "of each image";
   return mode === "train" ? "of the batch" : "running";
 }
 

@@ -1,12 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { PixcycleError } from "../errors.js";
-import type { GeneratorArchitecture } from "../networks/infer.js";
-import { generator } from "../networks/registry.js";
+import type { InferredNetwork } from "../networks/infer.js";
+import { describeNetwork, discriminator, generator, type Network } from "../networks/registry.js";
 import type { DataOptions } from "../options/schema.js";
-import { readFacts } from "../runtime/exported.js";
+import { type GeneratorFacts, readFacts } from "../runtime/exported.js";
 import { createExportedGenerator } from "../runtime/node/create.js";
 import { requireDevice } from "../runtime/node/require-device.js";
+import { version } from "../version.js";
 import type { TranslatorOptions } from "./load.js";
 import { completePreparation } from "./prepare.js";
 import { Translator } from "./translator.js";
@@ -17,20 +18,12 @@ import { Translator } from "./translator.js";
  *   decided when it was exported
  */
 export async function loadExported(path: string, options: TranslatorOptions): Promise<Translator> {
-  const bytes = await readFile(path).catch((cause: Error) => {
-    throw new PixcycleError("E_FILE_MISSING", `${path} cannot be read: ${cause.message}.`, { cause });
-  });
+  const bytes = await readOnnxFile(path);
   const { metadata } = readFacts(bytes, path);
   refuseDecided(path, options);
-  const architecture = JSON.parse(metadata.options!) as GeneratorArchitecture;
+  const { network, architecture } = exportedNetwork("net_G", metadata, path);
+  if (architecture.kind !== "generator") throw strange(path);
   const dropout = metadata.dropout === "on";
-  const { inputChannels, outputChannels } = architecture;
-  const network = generator(
-    "net_G",
-    { ...architecture, no_dropout: !dropout },
-    inputChannels,
-    outputChannels,
-  );
   const { threads = 0, device = "auto" } = options;
   await requireDevice(device);
   const info = {
@@ -45,6 +38,50 @@ export async function loadExported(path: string, options: TranslatorOptions): Pr
   } as const;
   return new Translator(info, network, createExportedGenerator(bytes, { threads, device }));
 }
+
+/** @throws PixcycleError E_FILE_MISSING */
+export function readOnnxFile(path: string): Promise<Uint8Array> {
+  return readFile(path).catch((cause: Error) => {
+    throw new PixcycleError("E_FILE_MISSING", `${path} cannot be read: ${cause.message}.`, {
+      hint: "Check the path.",
+      cause,
+    });
+  });
+}
+
+/**
+ * The network that an exported file says it is.
+ * @param name what the network is called
+ * @throws PixcycleError E_FILE_FORMAT for metadata that pixcycle did not write, or a later version did
+ */
+export function exportedNetwork(
+  name: string,
+  metadata: GeneratorFacts["metadata"],
+  where: string,
+): Pick<InferredNetwork, "architecture" | "network"> {
+  try {
+    const architecture = JSON.parse(metadata.options ?? "") as InferredNetwork["architecture"];
+    const network = networkOf(name, architecture, metadata.dropout === "on");
+    describeNetwork(network);
+    return { architecture, network };
+  } catch (cause) {
+    throw strange(where, cause);
+  }
+}
+
+function networkOf(name: string, architecture: InferredNetwork["architecture"], dropout: boolean): Network {
+  if (architecture.kind === "discriminator") {
+    return discriminator(name, architecture, architecture.inputChannels);
+  }
+  const { inputChannels, outputChannels } = architecture;
+  return generator(name, { ...architecture, no_dropout: !dropout }, inputChannels, outputChannels);
+}
+
+const strange = (where: string, cause?: unknown): PixcycleError =>
+  new PixcycleError("E_FILE_FORMAT", `${where} says of itself what pixcycle ${version} does not know.`, {
+    hint: "Export it again, or use the version that wrote it.",
+    cause,
+  });
 
 function refuseDecided(path: string, options: TranslatorOptions): void {
   const decided = (["evaluate", "no_dropout"] as const).find((name) => options[name]);

@@ -16,6 +16,7 @@ import {
 } from "../../src/networks/registry.js";
 import { type Mode, NetworkState } from "../../src/nn/forward.js";
 import { exportToOnnx } from "../../src/onnx/export.js";
+import { readOnnxMetadata } from "../../src/onnx/metadata.js";
 import { RandomStream } from "../../src/random/philox.js";
 import {
   type ExportedNetwork,
@@ -233,6 +234,18 @@ describe("the model file", () => {
     for (const entry of ["runs/facades", "unet_64", "[0.5,0.5,0.5]", "[-1, 1]", "of the batch"]) {
       expect(text).toContain(entry);
     }
+  });
+
+  it.each([
+    ["batch", "train", "of the batch"],
+    ["batch", "eval", "running"],
+    ["instance", "train", "of each image"],
+    ["instance_affine", "train", "of each image"],
+    ["instance_affine", "eval", "of each image"],
+    ["none", "train", "none"],
+  ] as const)("says where %s norms in %s mode take their statistics: %s", (norm, mode, statistics) => {
+    const bytes = exportNetwork(made("unet_64", norm), { ...plain, mode });
+    expect(readOnnxMetadata(bytes, "net.onnx").norm_statistics).toBe(statistics);
   });
 
   it("keeps float32 at the border of a float16 model", async () => {

@@ -4,6 +4,7 @@ import type { OptionName } from "../../options/schema.js";
 import { duration } from "../../training/progress.js";
 import type { Command } from "../command.js";
 import { type InspectedNetwork, type Inspection, inspectModel } from "../inspection.js";
+import { describeOnnx } from "../onnx-inspection.js";
 
 /** Tells what a trained model's files hold, and whether they are whole. */
 export const command: Command = {
@@ -13,6 +14,7 @@ export const command: Command = {
     "inspect facades",
     "inspect runs/facades/checkpoints/step-00005000",
     "inspect latest_net_G.pth --json",
+    "inspect facades.onnx",
   ],
   async run(call, output) {
     const inspection = await inspectModel(call.args[0]!, givenOptions(await call.sources()));
@@ -24,14 +26,22 @@ export const command: Command = {
 };
 
 function report(inspection: Inspection): string[] {
-  const { kind, name, options, networks, checkpoint, run } = inspection;
+  const { kind, name, networks, checkpoint, run, onnx } = inspection;
   return [
-    `${kind} ${name}${options === undefined ? "" : `: ${options.model}`}`,
+    `${kind} ${name}${titleOf(inspection)}`,
     ...networks.map(describeNetwork),
+    ...(onnx === undefined ? [] : describeOnnx(onnx).map(([title, text]) => line(title, text))),
     ...(checkpoint === undefined ? [] : describeCheckpoint(checkpoint)),
     ...(run === undefined ? [] : describeRun(run)),
     ...describeOptions(inspection),
   ];
+}
+
+/** What the first line tells beside kind and name. */
+function titleOf({ options, onnx }: Inspection): string {
+  if (onnx === undefined) return options === undefined ? "" : `: ${options.model}`;
+  const { metadata, producer } = onnx;
+  return `: ${metadata.kind ?? "not exported by pixcycle"}, written by ${producer || "an unnamed program"}`;
 }
 
 const line = (title: string, text: string): string => `${title.padEnd(12)}${text}`;
