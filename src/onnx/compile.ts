@@ -25,7 +25,8 @@ export interface CompileOptions extends LoweringSettings {
   readonly constants?: ReadonlyMap<string, Float32Array>;
   /**
    * Says nothing of shapes in the model. Where it knows them, ONNX Runtime keeps the memory of a value for later ones of the same
-   * shape, until the last of these; where it does not, memory is free after a value's last use, for any other.
+   * shape, until the last of these; where it does not, memory is free after a value's last use, for any other. And for every value of
+   * which it knows only the number of axes, it looks through all that are no longer used: most of the time of loading a large graph.
    */
   readonly hideShapes?: boolean;
 }
@@ -48,7 +49,8 @@ export function compileToOnnx(
   const values = (shapes: ReadonlyMap<string, Shape>, prefix = ""): OnnxValue[] =>
     [...shapes].map(([name, shape]) => ({ name: `${prefix}${name}`, ...(!options.hideShapes && { shape }) }));
   const bytes = encodeOnnxModel({
-    ...{ name: options.name ?? "graph", nodes, initializers },
+    ...{ name: options.name ?? "graph", initializers },
+    nodes: options.hideShapes ? nodes.map(ofAnyRank) : nodes,
     inputs: [...values(described.inputs), ...(options.hideShapes ? replaceable(initializers) : [])],
     outputs: values(described.layouts, OUTPUT),
   });
@@ -106,6 +108,10 @@ function lower(outputs: Readonly<Record<string, Tensor>>, options: CompileOption
   const model = emitter.model(values, options.target === "webgpu" || milestones.length === 1 ? [] : wanted);
   return { ...model, inputs, outputs: results, layouts };
 }
+
+/** Gemm, which has two axes always, as the product of any number of axes: the same computation. */
+const ofAnyRank = (node: OnnxNode): OnnxNode =>
+  node.opType === "Gemm" ? { ...node, opType: "com.microsoft.FusedMatMul" } : node;
 
 /** Constants that are inputs too could be replaced in a run: the shapes that they stand for are not known before. */
 const replaceable = (initializers: readonly OnnxInitializer[]): OnnxValue[] =>

@@ -155,7 +155,7 @@ export class OnnxEmitter {
     const ends = [...new Set(order)]
       .filter((value) => made.has(value))
       .map((value) => ({
-        ...{ opType: "Shape", name: `${value}/Shape`, inputs: [value], outputs: [`end:${value}`] },
+        ...{ opType: "Size", name: `${value}/Size`, inputs: [value], outputs: [`end:${value}`] },
         attributes: {},
       }));
     const rename = (name: string): string => names.get(name) ?? name;

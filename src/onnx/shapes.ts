@@ -75,7 +75,7 @@ const RULES: Readonly<Record<string, ShapeRule>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   Slice: slice,
-  Shape: ({ inputs: [x] }) => [[x!.length]],
+  Size: () => [[]],
   Reshape: ({ numbers }) => [numbers(1)],
   ConstantOfShape: ({ numbers }) => [numbers(0)],
   Expand: ({ inputs: [x], numbers }) => [broadcastShapes(x!, numbers(1))],
@@ -112,7 +112,7 @@ export interface ValueSize {
 }
 
 /** Bytes of an element that an operator makes, where it is not a float. */
-const ELEMENT_BYTES: Readonly<Record<string, number>> = { Greater: 1, Less: 1, Shape: 8 };
+const ELEMENT_BYTES: Readonly<Record<string, number>> = { Greater: 1, Less: 1, Size: 8 };
 
 /**
  * The size of every value of a graph, by name, in the operators that lowerings emit. Each node comes after its inputs.

@@ -3,9 +3,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { gradients } from "../../src/autodiff/gradients.js";
+import { Graph } from "../../src/graph/graph.js";
+import {
+  constant,
+  conv2d,
+  evenPadding,
+  input,
+  matmul,
+  mean,
+  mul,
+  reshape,
+} from "../../src/graph/language.js";
 import { elements } from "../../src/graph/shape.js";
 import { createModel } from "../../src/models/model.js";
-import type { CompiledGraph } from "../../src/onnx/compile.js";
+import { type CompiledGraph, compileToOnnx } from "../../src/onnx/compile.js";
 import { presets } from "../../src/options/presets.js";
 import type { ModelOptions } from "../../src/options/schema.js";
 import { compileStep, planStep, type StepSettings } from "../../src/runtime/programs.js";
@@ -43,6 +55,20 @@ async function profile({ bytes, inputs }: CompiledGraph): Promise<Ran[]> {
 
 const MIB = 2 ** 20;
 const settings: StepSettings = { target: "cpu", updates: "visible", conv: "auto" };
+
+it("hides extents from ONNX Runtime, and even how many they are", async () => {
+  const graph = new Graph();
+  const x = input(graph, "x", [1, 16, 12, 12]);
+  const w = input(graph, "w", [16, 16, 3, 3]);
+  const y = conv2d(x, w, { padding: evenPadding(1) });
+  const [dw] = gradients(mean(mul(y, y)), [w]);
+  const product = matmul(constant(graph, 0.5, [3, 4]), reshape(x, [4, 576]));
+  const { bytes } = compileToOnnx({ dw: dw!, product }, { conv: "winograd", hideShapes: true });
+  const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
+  const shapes = session.outputMetadata.map((value) => value.isTensor && value.shape);
+  expect(shapes).toEqual([[], []]);
+  await session.release();
+});
 
 describe("memoryPlan", () => {
   it.each([
