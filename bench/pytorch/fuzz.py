@@ -43,6 +43,13 @@ PRESETS = {
     "tf-cyclegan": {"model": "cycle_gan", **TENSORFLOW, "norm": "instance_affine"},
     "vgg-cyclegan": {"model": "cycle_gan", "netG": "vgg16_unet", "netD": "strided", "n_layers_D": 4,
                      "norm": "instance_affine", "norm_eps": 1e-3, "lambda_identity": 0.1, "adam_form": "keras"},
+    "mobile-pix2pix": {"model": "pix2pix"},
+    "mobile-cyclegan": {"model": "cycle_gan"},
+}
+
+GENERATORS = {
+    "torch": ["resnet_6blocks", "resnet_9blocks", "unet_64", "unet_128"],
+    "mobile": ["mobile_resnet_6blocks", "mobile_resnet_9blocks"],
 }
 
 
@@ -51,14 +58,16 @@ def draw_configuration(draw, preset):
     drawn = {"ngf": draw.randint(2, 8), "ndf": draw.randint(2, 8), "no_dropout": True, "pool_size": 0,
              "learn_residual": draw.random() < 0.5, "lr": draw.choice([0.01, 0.03]),
              "adam_eps": 0.03 if PRESETS[preset].get("adam_form") == "keras" else 1.0}
-    if preset.startswith("torch"):
-        netG = draw.choice(["resnet_6blocks", "resnet_9blocks", "unet_64", "unet_128"])
+    if preset.startswith(("torch", "mobile")):
+        netG = draw.choice(GENERATORS[preset.split("-")[0]])
         drawn.update(netG=netG, netD=draw.choice(["basic", "n_layers", "pixel"]), n_layers_D=draw.randint(1, 4),
                      norm=draw.choice(["batch", "instance", "instance_affine", "none"]),
                      gan_mode=draw.choice(["lsgan", "vanilla", "wgangp"]), lambda_gp=0.0)
-        divisor = {"r": 4, "u": int(netG.split("_")[1].replace("blocks", ""))}[netG[0]]
-        smallest = max(divisor, 48 if netG[0] == "r" else 64)
-        sizes = range(smallest, 100 if netG[0] == "r" else smallest + divisor + 1, divisor)
+        if netG.startswith("unet"):
+            divisor = int(netG.split("_")[1])
+            sizes = range(divisor, 2 * divisor + 1, divisor)
+        else:
+            sizes = range(48, 100, 4)
     else:  # the networks of the tf presets normalise the innermost pixels, of which there must be several
         drawn["netG"] = PRESETS[preset]["netG"]
         sizes = range(64, 129, 32) if preset.startswith("vgg") else [128]
@@ -164,11 +173,12 @@ def main():
     parser.add_argument("--conv", choices=["auto", "direct", "winograd"], default="auto")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    draw = random.Random(arguments.seed)
+    # Draws of their own: those of the other presets stay what they were before there were these.
+    draws = {mobile: random.Random(f"{arguments.seed} mobile" if mobile else arguments.seed) for mobile in (False, True)}
     worst, worst_stray = [0.0, 0.0], [0.0, 0.0]
     for i in range(arguments.count):
         preset = list(PRESETS)[i % len(PRESETS)]
-        drawn, batch, size = draw_configuration(draw, preset)
+        drawn, batch, size = draw_configuration(draws[preset.startswith("mobile")], preset)
         if arguments.only not in (None, i + 1):
             continue
         options = complete_options({**PRESETS[preset], **drawn, "batch": batch, "size": size, "steps": arguments.steps})

@@ -119,6 +119,38 @@ describe("pixcycle data", () => {
     expect([known.status, known.stdout]).toEqual([0, expect.stringMatching(/is there already: 1 images/)]);
   });
 
+  it("where the disk is full, while it fetches or extracts, keeps what is whole and goes on later", async () => {
+    const block = randomBytes(4000);
+    const tar = await makeTarGz([
+      ["edges2shoes/train/noise.png", randomBytes(250_000)],
+      ["edges2shoes/train/even.png", Buffer.concat(new Array(150).fill(block))],
+    ]);
+    const mirror = server.at("/full/edges2shoes.tar.gz", serveBytes(tar));
+    const args = ["data", "get", "edges2shoes", "--dir", "full", "--mirror", mirror];
+    const withRoom = (kib: number) => runCli(args, { cwd, prefix: `trap '' XFSZ; ulimit -f ${kib}` });
+
+    const fetching = await withRoom(200);
+    expect([fetching.status, fetching.stderr.trim().split("\n").at(-1)]).toEqual([
+      1,
+      expect.stringMatching(/^E_FILE_WRITE: Cannot write full\/edges2shoes\.tar\.gz: /),
+    ]);
+    expect(sizeOf(join(cwd, "full/edges2shoes.tar.gz.part"))).toBe(200 * 1024);
+
+    const extracting = await withRoom(500);
+    expect([extracting.status, extracting.stderr.trim().split("\n").at(-1)]).toEqual([
+      1,
+      expect.stringMatching(/^E_FILE_WRITE: Cannot write full\/edges2shoes: /),
+    ]);
+    expect(readdirSync(join(cwd, "full"))).toEqual(["edges2shoes.tar.gz"]);
+
+    const { status, stdout } = await runCli(args, { cwd });
+    expect([status, stdout]).toEqual([0, expect.stringContaining("is ready: 2 images")]);
+    expect(server.ranges.get("/full/edges2shoes.tar.gz")).toEqual([
+      undefined,
+      `bytes=${200 * 1024 - 65_536}-`,
+    ]);
+  });
+
   it.each([
     [["data", "get", "maps"], "E_OPTION: There are two of the name maps: cyclegan/maps"],
     [["data", "gte", "x"], 'E_USAGE: pixcycle data cannot "gte". Did you mean get?'],

@@ -145,6 +145,39 @@ describe("names and files", () => {
     expect(squashed[0]!.message).toMatch(/^Not square: 1 image;/);
   });
 
+  it("finds two images of one name", async () => {
+    const names = ["1", "2", "3"].flatMap((name) => [`trainA/${name}.png`, `trainB/${name}.png`]);
+    const folder = await noiseSet(names);
+    await writeImage(join(folder, "trainA/2.tif"), noiseImage(16, 16));
+    const [found, ...others] = about(await examine(folder), "E_DATA_PAIR");
+    expect(others).toEqual([]);
+    expect(found!.message).toBe("3 images of train whose names differ only in their endings.");
+    const named = ["trainA/2.png", "trainA/2.tif", "trainB/2.png"];
+    expect(found!.files.sort()).toEqual(named.map((name) => join(folder, name)));
+  });
+
+  it("finds images that are too small for the training", async () => {
+    const folder = await noiseSet(["trainA/1.png", "trainB/1.png"]);
+    await writeImage(join(folder, "trainA/2.png"), noiseImage(64, 64));
+    await writeImage(join(folder, "trainB/2.png"), noiseImage(64, 64));
+    const cropped = await examine(folder, { preprocess: "crop", crop_size: 32 });
+    expect(problems(cropped).map(({ topic, message }) => [topic, message])).toEqual([
+      ["E_DATA_SIZE", expect.stringContaining("trainA/1.png")],
+    ]);
+    const enlarged = await examine(folder, { load_size: 40, crop_size: 32 });
+    expect(problems(enlarged)).toEqual([]);
+    expect(about(enlarged, "sizes").map(({ message }) => message)).toEqual([
+      "Enlarged more than twice, to --load_size 40: 2 images.",
+    ]);
+  });
+
+  it("finds that there are no colours to learn from", async () => {
+    const folder = join(root, String(folders++));
+    for (const name of ["1", "2"]) await writeImage(join(folder, `train/${name}.png`), noiseImage(16, 16, 1));
+    const found = await examine(folder, { dataset_mode: "colorization", input_nc: 1, output_nc: 2 });
+    expect(problems(found).map(({ topic }) => topic)).toEqual(["E_DATA_EMPTY"]);
+  });
+
   it("of nothing is an error", async () => {
     expect((await failure(examine(join(root, "nowhere")))).code).toBe("E_DATA_MISSING");
     const empty = join(root, "empty");

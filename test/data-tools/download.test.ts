@@ -93,6 +93,16 @@ describe("a download that comes through", () => {
     expect(parts(dead.target)).toEqual(["set.zip"]);
   });
 
+  it("waits as long as a busy server asks for", async () => {
+    const busy: Handler = (_, response) => void response.writeHead(503, { "Retry-After": "1" }).end();
+    const began = performance.now();
+    const { result, target, notices } = start(server.at("/busy", first(busy, serveBytes(bytes))));
+    await result;
+    expect(performance.now() - began).toBeGreaterThan(990);
+    expect(notices).toEqual([expect.stringMatching(/answers 503 .*; trying again in 1 s$/)]);
+    expect(readFileSync(target).equals(bytes)).toBe(true);
+  });
+
   it("follows redirects", async () => {
     server.at("/real", serveBytes(bytes));
     const { result, target } = start(
