@@ -153,7 +153,7 @@ describe("names and files", () => {
     expect(others).toEqual([]);
     expect(found!.message).toBe("3 images of train whose names differ only in their endings.");
     const named = ["trainA/2.png", "trainA/2.tif", "trainB/2.png"];
-    expect(found!.files.sort()).toEqual(named.map((name) => join(folder, name)));
+    expect(found!.files.toSorted()).toEqual(named.map((name) => join(folder, name)));
   });
 
   it("finds images that are too small for the training", async () => {
