@@ -1,11 +1,31 @@
 import { gradients } from "../autodiff/gradients.js";
 import { PixcycleError } from "../errors.js";
 import { Graph, type Tensor } from "../graph/graph.js";
-import { add, constant, input, matmul, reshape, stopGradient } from "../graph/language.js";
+import {
+  abs,
+  add,
+  constant,
+  greater,
+  input,
+  matmul,
+  mul,
+  reciprocal,
+  reduceSum,
+  reshape,
+  stopGradient,
+} from "../graph/language.js";
 import type { Network } from "../networks/registry.js";
 import type { AdamOptions } from "../nn/adam.js";
 import { NetworkState } from "../nn/forward.js";
-import type { PoolUse, StepProgram, UniformDraw } from "./program.js";
+import {
+  LARGEST_GRADIENT_SUM,
+  LOSS_SCALE,
+  type OptimizerStep,
+  type PoolUse,
+  SCALAR,
+  type StepProgram,
+  type UniformDraw,
+} from "./program.js";
 import { updateInGraph } from "./update.js";
 
 /** The whole step in one program, or one of its phases alone (the earlier ones having been applied already). */
@@ -25,11 +45,7 @@ export class StepBuilder {
   private readonly states = new Map<string, NetworkState>();
   private readonly losses = new Map<string, Tensor>();
   private readonly visuals = new Map<string, Tensor>();
-  private readonly optimizers: {
-    name: string;
-    gradients: Map<string, Tensor>;
-    updated: Map<string, Tensor>;
-  }[] = [];
+  private readonly optimizers: OptimizerStep[] = [];
   private readonly pools: PoolUse[] = [];
   private readonly uniforms: UniformDraw[] = [];
   private phase = 0;
@@ -40,6 +56,7 @@ export class StepBuilder {
     private readonly part: Part,
     private readonly adam: AdamOptions,
     private readonly updates: Updates = "visible",
+    private readonly scaled = false,
   ) {
     for (const network of networks)
       this.states.set(network.name, new NetworkState(this.graph, network.name, "train"));
@@ -95,7 +112,8 @@ export class StepBuilder {
 
   /**
    * Minimises each loss over the parameters of its networks with one Adam. Networks run after this see the updated
-   * parameters if `visible`; otherwise the update takes effect after the step.
+   * parameters if `visible`; otherwise the update takes effect after the step. With a loss scale, nothing is updated where a
+   * gradient is not finite.
    */
   optimize(
     name: string,
@@ -104,30 +122,42 @@ export class StepBuilder {
   ): void {
     const all = new Map<string, Tensor>();
     const updated = new Map<string, Tensor>();
+    const trained: { network: Network; parameter: string; value: Tensor; gradient: Tensor }[] = [];
     for (const [loss, networks] of objectives) {
       const owned = networks.flatMap((network) =>
         [...this.state(network).parameters()].map(([parameter, value]) => ({ network, parameter, value })),
       );
-      const found = gradients(
+      const found = this.gradients(
         loss,
         owned.map(({ value }) => value),
       );
-      owned.forEach(({ network, parameter }, i) => {
-        const key = `${network.name}/${parameter}`;
+      owned.forEach((own, i) => {
+        const key = `${own.network.name}/${own.parameter}`;
         if (all.has(key)) throw new PixcycleError("E_GRAPH", `Optimizer ${name} has two losses for ${key}.`);
         all.set(key, found[i]!);
+        trained.push({ ...own, gradient: found[i]! });
       });
-      // Without the whole step in one graph the host applies the update before the next phase.
-      if (this.part === "whole" && (visible || this.updates === "all")) {
-        owned.forEach(({ network, parameter, value }, i) => {
-          const key = `${network.name}/${parameter}`;
-          const next = updateInGraph(this.graph, name, key, value, found[i]!, this.adam);
-          for (const [state, tensor] of next) updated.set(state, tensor);
-          if (visible) this.state(network).setParameter(parameter, next.get(key)!);
-        });
+    }
+    const gradientSum = this.scaled ? absoluteSum([...all.values()]) : undefined;
+    // Without the whole step in one graph the host applies the update before the next phase.
+    if (this.part === "whole" && (visible || this.updates === "all")) {
+      const finite = gradientSum && greater(LARGEST_GRADIENT_SUM, gradientSum);
+      for (const { network, parameter, value, gradient } of trained) {
+        const key = `${network.name}/${parameter}`;
+        const next = updateInGraph(this.graph, name, key, value, gradient, this.adam, finite);
+        for (const [state, tensor] of next) updated.set(state, tensor);
+        if (visible) this.state(network).setParameter(parameter, next.get(key)!);
       }
     }
-    if (this.active) this.optimizers.push({ name, gradients: all, updated });
+    if (this.active)
+      this.optimizers.push({ name, gradients: all, updated, ...(gradientSum && { gradientSum }) });
+  }
+
+  /** A loss's gradients. Those in between are larger by the loss scale, so that float16 does not round them to zero. */
+  private gradients(loss: Tensor, parameters: readonly Tensor[]): Tensor[] {
+    if (!this.scaled) return gradients(loss, parameters);
+    const scale = input(this.graph, LOSS_SCALE, SCALAR);
+    return gradients(mul(loss, scale), parameters).map((gradient) => mul(gradient, reciprocal(scale)));
   }
 
   /**
@@ -170,3 +200,10 @@ export class StepBuilder {
     return constant(this.graph, 0);
   }
 }
+
+/** Σ|x| of all elements of all tensors, a scalar. Each first along its first axis, so that many can add at once. */
+const absoluteSum = (tensors: readonly Tensor[]): Tensor =>
+  tensors
+    .map((x) => reduceSum(abs(x), [...x.shape.keys()].slice(1)))
+    .map((sums) => reshape(reduceSum(sums), SCALAR))
+    .reduce(add);

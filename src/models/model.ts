@@ -38,15 +38,19 @@ export function createModel(options: ModelOptions): Model {
   return options.model === "pix2pix" ? pix2pix(options) : cycleGan(options);
 }
 
-/** The step's program for one batch shape, whole or one phase of it. */
+/**
+ * The step's program for one batch shape, whole or one phase of it.
+ * @param scaled whether gradients are taken of losses times an input, `LOSS_SCALE`, which keeps them in float16's range
+ */
 export function stepProgram(
   model: Model,
   options: ModelOptions,
   shape: BatchShape,
   part: Part = "whole",
   updates: Updates = "visible",
+  scaled = false,
 ): StepProgram {
-  const builder = new StepBuilder(model.networks, part, adamOptions(options), updates);
+  const builder = new StepBuilder(model.networks, part, adamOptions(options), updates, scaled);
   model.build(builder, shape);
   return builder.finish();
 }

@@ -14,6 +14,8 @@ export interface OptimizerStep {
   readonly gradients: ReadonlyMap<string, Tensor>;
   /** Parameters and moments after the update, where the rest of the program needs them. */
   readonly updated?: ReadonlyMap<string, Tensor>;
+  /** With a loss scale: the sum of all gradients' absolute values, a scalar, which is finite only if they are. */
+  readonly gradientSum?: Tensor;
 }
 
 /** An image pool: the discriminator sees mix · fakes + pooled, chosen on the host before the step. */
@@ -59,6 +61,12 @@ export const optimizerInputs = {
   stepSize: (optimizer: string): string => `optimizer_${optimizer}/step_size`,
   secondCorrection: (optimizer: string): string => `optimizer_${optimizer}/second_correction`,
 };
+
+/** Input name of what losses are multiplied with before gradients are taken, and these divided by. */
+export const LOSS_SCALE = "loss_scale";
+
+/** Whether an update is made, by `gradientSum`: a sum beyond this is that of an overflow, and so is one that is not a number. */
+export const LARGEST_GRADIENT_SUM = 3e38;
 
 /** Scalar inputs are fed as tensors of this shape. */
 export const SCALAR: Shape = [];

@@ -1,11 +1,12 @@
 import type { Graph, Tensor } from "../graph/graph.js";
-import { input } from "../graph/language.js";
+import { input, select } from "../graph/language.js";
 import { type AdamOptions, adamUpdate } from "../nn/adam.js";
 import { optimizerInputs, SCALAR } from "./program.js";
 
 /**
  * One parameter's Adam update inside a graph, its moments and scalars being inputs.
  * @param key `<network>/<name>` of the parameter
+ * @param applies a condition without which everything stays as it is
  * @returns the new parameter and its moments, by their names in the state
  */
 export function updateInGraph(
@@ -15,27 +16,26 @@ export function updateInGraph(
   parameter: Tensor,
   gradient: Tensor,
   adam: AdamOptions,
+  applies?: Tensor,
 ): Map<string, Tensor> {
   const { firstMoment, secondMoment, stepSize, secondCorrection } = optimizerInputs;
   const [m, v] = [firstMoment(optimizer, key), secondMoment(optimizer, key)];
   return graph.scopeAt(`optimizer_${optimizer}/${key}`, () => {
-    const next = adamUpdate(
-      {
-        parameter,
-        firstMoment: input(graph, m, parameter.shape),
-        secondMoment: input(graph, v, parameter.shape),
-      },
-      gradient,
-      adam,
-      {
-        stepSize: input(graph, stepSize(optimizer), SCALAR),
-        secondCorrection: input(graph, secondCorrection(optimizer), SCALAR),
-      },
-    );
+    const state = {
+      parameter,
+      firstMoment: input(graph, m, parameter.shape),
+      secondMoment: input(graph, v, parameter.shape),
+    };
+    const next = adamUpdate(state, gradient, adam, {
+      stepSize: input(graph, stepSize(optimizer), SCALAR),
+      secondCorrection: input(graph, secondCorrection(optimizer), SCALAR),
+    });
+    const taken = (name: keyof typeof state): Tensor =>
+      applies ? select(applies, next[name], state[name]) : next[name];
     return new Map([
-      [key, next.parameter],
-      [m, next.firstMoment],
-      [v, next.secondMoment],
+      [key, taken("parameter")],
+      [m, taken("firstMoment")],
+      [v, taken("secondMoment")],
     ]);
   });
 }

@@ -1,4 +1,10 @@
-import type { OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode } from "./model.js";
+import {
+  ONNX_TYPES,
+  type OnnxAttribute,
+  type OnnxInitializer,
+  type OnnxModel,
+  type OnnxNode,
+} from "./model.js";
 
 /**
  * Collects ONNX nodes. Equal nodes and equal small constants are made once, so that work which several lowerings
@@ -11,10 +17,30 @@ export class OnnxEmitter {
   private readonly made = new Map<unknown, unknown>();
   private readonly views = new Map<string, { readonly x: string; readonly from: readonly number[] }>();
   private scope = "";
+  private half = false;
 
   /** Nodes made from now on are named after this scope; profiles show it. */
   at(scope: string): void {
     this.scope = scope;
+  }
+
+  /**
+   * What `make` emits from these inputs, in float16: they are converted to it, as its constants are, and its results back to
+   * float32. Inputs that several lowerings share are converted once.
+   */
+  inHalf(
+    inputs: readonly string[],
+    make: (inputs: readonly string[]) => readonly string[],
+  ): readonly string[] {
+    const halves = inputs.map((x) => this.cast(x, "float16"));
+    this.half = true;
+    const outputs = make(halves);
+    this.half = false;
+    return outputs.map((output) => this.cast(output, "float"));
+  }
+
+  private cast(x: string, type: keyof typeof ONNX_TYPES): string {
+    return this.one("Cast", [x], { to: ONNX_TYPES[type] });
   }
 
   /** Adds a node and returns the names of its outputs. An empty input name leaves an optional input out. */
@@ -60,7 +86,8 @@ export class OnnxEmitter {
     shape: readonly number[],
     key = Array.from(new Uint32Array(values.slice().buffer)).join(","),
   ): string {
-    return this.constant(`f:${shape.join("x")}:${key}`, shape, () => values);
+    const constant = this.constant(`f:${shape.join("x")}:${key}`, shape, () => values);
+    return this.half ? this.cast(constant, "float16") : constant;
   }
 
   private constant(key: string, shape: readonly number[], data: () => Float32Array | BigInt64Array): string {

@@ -39,6 +39,8 @@ export interface LoweringSettings {
   readonly target?: Target;
   /** On the CPU: convolutions by Winograd's algorithm never (the default), where it is faster, or wherever it can be. */
   readonly conv?: "direct" | WinogradUse;
+  /** Whether convolutions and matrix products, with their gradients, are computed in float16; default false. */
+  readonly fp16?: boolean;
 }
 
 const simple =
@@ -174,25 +176,36 @@ const CPU: { readonly [C in Required<LoweringSettings>["conv"]]: LoweringTable }
 };
 const ON_WEBGPU: LoweringTable = { ...LOWERINGS, ...WEBGPU };
 
+/** What `fp16` computes in float16: nearly all of a step's work. Norms, losses and updates need float32's range and digits. */
+const HALF: ReadonlySet<OpName> = new Set<OpName>([
+  ...(["matmul", "conv2d", "convTranspose2d", "convWeightGradient"] as const),
+  ...(["depthwiseConv2d", "depthwiseConvTranspose2d", "depthwiseConvWeightGradient"] as const),
+]);
+
 /** Lowers one node, given the ONNX names of its inputs and of what they were made from. */
 export function lowerNode(
   e: OnnxEmitter,
   node: Node,
   nameOf: (tensor: Tensor) => string,
-  { target = "cpu", conv = "direct" }: LoweringSettings = {},
-): string[] {
+  { target = "cpu", conv = "direct", fp16 = false }: LoweringSettings = {},
+): readonly string[] {
   if (node.op === "input") throw new TypeError("Inputs are named, not lowered.");
   e.at(node.scope);
-  const table = { cpu: CPU[conv], webgpu: ON_WEBGPU, any: LOWERINGS }[target];
+  const half = fp16 && HALF.has(node.op);
+  // The CPU's own forms are of float32 alone.
+  const table = { cpu: half ? LOWERINGS : CPU[conv], webgpu: ON_WEBGPU, any: LOWERINGS }[target];
   const lowering = table[node.op] as Lowering<OpName>;
   const tensors = node.inputs;
-  const names = lowering(e, {
-    attributes: node.attributes,
-    inputs: tensors.map(nameOf),
-    shapes: tensors.map((input) => input.shape),
-    values: tensors.map(constantValue),
-    output: node.outputs[0]!.shape,
-    ...{ tensors, nameOf },
-  });
-  return typeof names === "string" ? [names] : names;
+  const lower = (inputs: readonly string[]): readonly string[] => {
+    const names = lowering(e, {
+      ...{ attributes: node.attributes, inputs },
+      shapes: tensors.map((input) => input.shape),
+      values: tensors.map(constantValue),
+      output: node.outputs[0]!.shape,
+      ...{ tensors, nameOf },
+    });
+    return typeof names === "string" ? [names] : names;
+  };
+  const inputs = tensors.map(nameOf);
+  return half ? e.inHalf(inputs, lower) : lower(inputs);
 }

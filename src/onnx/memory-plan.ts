@@ -84,8 +84,9 @@ const scopeOf = (name: string): string => {
 /** A transposed convolution is a product whose result, all columns of the output, is then summed up. */
 function workspace({ opType, inputs }: OnnxNode, sizes: ReadonlyMap<string, ValueSize>): number {
   if (opType !== "ConvTranspose") return 0;
-  const [x, w] = inputs.map((name) => sizes.get(name)!.shape);
-  return elements(w!.slice(1)) * elements(x!.slice(2)) * 4;
+  const [x, w] = inputs.map((name) => sizes.get(name)!);
+  const elementBytes = x!.bytes / elements(x!.shape);
+  return elements(w!.shape.slice(1)) * elements(x!.shape.slice(2)) * elementBytes;
 }
 
 function sums(entries: readonly (readonly [string, number])[]): Map<string, number> {

@@ -1,7 +1,7 @@
 import { PixcycleError } from "../errors.js";
 import { convExtent } from "../graph/ops.js";
 import { broadcastShapes, elements, type Shape } from "../graph/shape.js";
-import type { OnnxInitializer, OnnxNode } from "./model.js";
+import { ONNX_TYPES, type OnnxInitializer, type OnnxNode } from "./model.js";
 
 /** What a rule sees of its node. */
 interface ShapeContext {
@@ -111,8 +111,20 @@ export interface ValueSize {
   readonly bytes: number;
 }
 
-/** Bytes of an element that an operator makes, where it is not a float. */
-const ELEMENT_BYTES: Readonly<Record<string, number>> = { Greater: 1, Less: 1, Size: 8 };
+/** Bytes of an element that an operator makes, where its inputs do not say it. */
+const ELEMENT_BYTES: Readonly<Record<string, number>> = { Greater: 1, Less: 1, Size: 8, Where: 4 };
+
+/** Bytes of an element of what a node makes: where it is no conversion, of its first input, but for tables of indices. */
+function elementBytes(
+  { opType, inputs, attributes }: OnnxNode,
+  sizes: ReadonlyMap<string, ValueSize>,
+): number {
+  if (opType === "Cast") return attributes.to === ONNX_TYPES.float16 ? 2 : 4;
+  return ELEMENT_BYTES[opType] ?? (isHalf(sizes.get(inputs[0]!)) ? 2 : 4);
+}
+
+const isHalf = (value: ValueSize | undefined): boolean =>
+  value !== undefined && value.bytes === 2 * elements(value.shape);
 
 /**
  * The size of every value of a graph, by name, in the operators that lowerings emit. Each node comes after its inputs.
@@ -138,7 +150,7 @@ export function inferSizes(
     });
     node.outputs.forEach((output, i) => {
       const shape = found[i]!;
-      const bytes = elements(shape) * (ELEMENT_BYTES[node.opType] ?? 4);
+      const bytes = elements(shape) * elementBytes(node, sizes);
       // Tables of indices are reshaped too.
       sizes.set(
         output,

@@ -10,6 +10,7 @@ import type { OptionName, Options } from "./schema.js";
 export function checkConflicts(options: Options): void {
   checkModel(options);
   checkSizes(options);
+  checkFloat16(options);
   if (options.continue_train && options.overwrite) {
     conflict("--continue_train and --overwrite contradict each other.", "Give one of them.");
   }
@@ -93,6 +94,24 @@ function checkSizes(options: Options): void {
 function smallerUnet(options: Options): string {
   const fitting = [256, 128, 64].find((size) => options.crop_size % size === 0);
   return fitting === undefined ? " or a resnet generator" : ` or --netG unet_${fitting}`;
+}
+
+/**
+ * Returns if a device can be asked to compute in float16.
+ * @throws PixcycleError E_OPTION_CONFLICT
+ */
+export function checkFloat16({
+  fp16 = false,
+  device = "auto",
+}: {
+  readonly fp16?: boolean;
+  readonly device?: string;
+}): void {
+  if (!fp16 || device === "webgpu") return;
+  conflict(
+    `fp16 computes on graphics cards alone, device is ${device}.`,
+    "Add --device webgpu, or leave --fp16 out.",
+  );
 }
 
 function conflict(message: string, hint: string): never {

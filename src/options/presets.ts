@@ -181,5 +181,6 @@ export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   threads: 0,
   conv: "auto",
   checkpointing: false,
+  fp16: false,
   max_memory: 0,
 };

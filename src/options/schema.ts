@@ -147,6 +147,11 @@ const runOptions = {
   checkpointing: z
     .boolean()
     .describe("compute activations again for the gradients instead of keeping them: less memory, more time"),
+  fp16: z
+    .boolean()
+    .describe(
+      "compute convolutions in float16, with loss scaling; needs device webgpu and a card that has it",
+    ),
   max_memory: z.int().min(0).describe("MiB the training may take; 0 uses what is free"),
 };
 

@@ -4,15 +4,17 @@ import type { FloatTensor, TensorMap } from "../formats/tensor.js";
 import { elements } from "../graph/shape.js";
 import type { Part } from "../models/builder.js";
 import { adamOptions, createModel, type Model } from "../models/model.js";
-import { type BatchShape, optimizerInputs, type UniformDraw } from "../models/program.js";
+import { LOSS_SCALE, optimizerInputs, type UniformDraw } from "../models/program.js";
 import { adamScalars } from "../nn/adam.js";
 import type { DropoutMask } from "../nn/forward.js";
 import { dropoutMask } from "../nn/masks.js";
 import type { ModelOptions } from "../options/schema.js";
 import { RandomStream } from "../random/philox.js";
+import { batchShape, checkBatch } from "./batch-shape.js";
 import { type Device, deviceOf } from "./device.js";
 import { DeviceMemory } from "./device-memory.js";
 import { HostMemory } from "./host-memory.js";
+import { LOSS_SCALER_STATE, LossScaler } from "./loss-scaler.js";
 import { GraphSession, type OrtModule, type SessionSettings } from "./ort.js";
 import {
   type CompiledStep,
@@ -36,6 +38,8 @@ import type { UpdateHelpers } from "./update-helpers.js";
 
 /** What one run of a step's graph gave. */
 interface RunResult extends StepResult {
+  /** By optimiser, with float16: see `OptimizerStep`. */
+  readonly gradientSums: ReadonlyMap<string, number>;
   readonly gradients: ReadonlyMap<string, FloatTensor>;
 }
 
@@ -63,6 +67,7 @@ export class Engine implements ModelRunner {
   /** Updates done so far, by optimiser. */
   private readonly updates = new Map<string, number>();
   private stepCount = 0;
+  private readonly scaler: LossScaler | undefined;
 
   constructor(
     private readonly ort: OrtModule,
@@ -79,7 +84,9 @@ export class Engine implements ModelRunner {
       updates,
       conv: settings.conv ?? "auto",
       checkpointing: settings.checkpointing ?? false,
+      fp16: settings.fp16 ?? false,
     };
+    if (settings.fp16) this.scaler = new LossScaler();
     const memory = this.device.resident ? new DeviceMemory(ort, settings) : new HostMemory(startHelpers);
     this.state = new StateStore(memory, this.model, options, options.seed);
     for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size));
@@ -90,12 +97,16 @@ export class Engine implements ModelRunner {
 
   async step(batch: Batch, request: StepRequest): Promise<StepResult> {
     const { step, result } = await this.run(batch, "whole", request);
-    for (const { name } of step.program.optimizers) this.updates.set(name, this.updates.get(name)! + 1);
+    const accepted = step.program.optimizers
+      .map(({ name }) => name)
+      .filter((name) => this.scaler?.accepts(name, result.gradientSums.get(name)!) ?? true);
+    for (const name of accepted) this.updates.set(name, this.updates.get(name)! + 1);
     for (const { name } of step.hostOptimizers)
-      await this.update(name, result.gradients, request.learningRate);
+      if (accepted.includes(name)) await this.update(name, result.gradients, request.learningRate);
     this.stepCount++;
+    const scaling = this.scaler?.endStep();
     const { losses, visuals, setup } = result;
-    return { losses, visuals, ...(setup && { setup }) };
+    return { losses, visuals, ...(setup && { setup }), ...(scaling && { scaling }) };
   }
 
   async gradients(
@@ -116,10 +127,14 @@ export class Engine implements ModelRunner {
     { learningRate }: Pick<StepRequest, "learningRate">,
   ): Promise<void> {
     for (const name of this.model.phases[phase]!) {
+      const own = this.gradientsOf(name, gradients);
+      if (this.scaler && !this.scaler.acceptsGradients(name, own)) continue;
       this.updates.set(name, this.updates.get(name)! + 1);
-      await this.update(name, gradients, learningRate);
+      await this.update(name, own, learningRate);
     }
-    if (phase === this.model.phases.length - 1) this.stepCount++;
+    if (phase < this.model.phases.length - 1) return;
+    this.scaler?.endStep();
+    this.stepCount++;
   }
 
   async infer(
@@ -135,7 +150,11 @@ export class Engine implements ModelRunner {
     const { session, masks } = await this.translations.get(
       `${generator} ${mode} ${Object.values(shape)}`,
       async () => {
-        const { compiled, dropoutMasks } = compileTranslation(network, shape, mode, this.lowering);
+        const { compiled, dropoutMasks } = compileTranslation(network, shape, mode, {
+          ...this.lowering,
+          // Models are used in float32.
+          fp16: false,
+        });
         return { session: await GraphSession.create(this.ort, compiled, this.settings), masks: dropoutMasks };
       },
     );
@@ -150,6 +169,7 @@ export class Engine implements ModelRunner {
       for (const [key, tensor] of pool.toState()) state.set(`${name}/${key}`, tensor);
     for (const [name, count] of this.updates) state.set(`optimizer_${name}/step`, counterTensor(count));
     state.set("step", counterTensor(this.stepCount));
+    for (const [name, tensor] of this.scaler?.toState() ?? []) state.set(name, tensor);
     return state;
   }
 
@@ -169,7 +189,10 @@ export class Engine implements ModelRunner {
       const images = new Map(own.map(([key, tensor]) => [key.slice(name.length + 1), tensor]));
       return [name, ImagePool.fromState(this.options.pool_size, images)] as const;
     });
+    // A training may go on with float16, or without, however it began.
+    for (const name of LOSS_SCALER_STATE) rest.delete(name);
     this.state.load(rest);
+    this.scaler?.load(state);
     this.stepCount = stepCount;
     for (const [name, count] of updates) this.updates.set(name, count);
     for (const [name, pool] of pools) this.pools.set(name, pool);
@@ -200,6 +223,8 @@ export class Engine implements ModelRunner {
     this.feedMasks(feeds, program.dropoutMasks, request.dropoutMasks);
     this.feedUniforms(feeds, program.uniforms, request.uniforms);
     for (const { name } of program.optimizers) this.feedOptimizer(feeds, name, request.learningRate);
+    if (this.scaler) feeds.set(LOSS_SCALE, scalar(this.scaler.lossScale));
+    const sums = program.optimizers.flatMap(({ name, gradientSum }) => (gradientSum ? [name] : []));
     const plans = this.planPools(feeds, step, batch.real_A.shape[0]!);
 
     const outputs = await this.state.memory.run(session, {
@@ -208,6 +233,7 @@ export class Engine implements ModelRunner {
         ...[...program.losses.keys()].map(stepOutputs.loss),
         ...(request.visuals ? [...program.visuals.keys()].map(stepOutputs.visual) : []),
         ...[...plans.keys()].map(stepOutputs.pool),
+        ...sums.map(stepOutputs.gradientSum),
       ],
       gradients: gradients.map(stepOutputs.gradient),
       rewritten,
@@ -230,6 +256,9 @@ export class Engine implements ModelRunner {
         losses: Object.fromEntries(losses),
         visuals: Object.fromEntries(visuals),
         gradients: new Map(found),
+        gradientSums: new Map(
+          sums.map((name) => [name, outputs.get(stepOutputs.gradientSum(name))!.data[0]!]),
+        ),
         ...(setup && { setup }),
       },
     };
@@ -237,7 +266,7 @@ export class Engine implements ModelRunner {
 
   private async stepSession(batch: Batch, part: Part): Promise<StepSession & { setup?: StepSetup }> {
     const shape = batchShape(batch.real_A);
-    this.checkBatch(batch, shape);
+    checkBatch(batch, this.model, this.options);
     const key = `${part === "whole" ? part : part.phase} ${Object.values(shape)}`;
     let setup: StepSetup | undefined;
     const found = await this.steps.get(key, async () => {
@@ -259,41 +288,6 @@ export class Engine implements ModelRunner {
       return { step, session, gradients };
     });
     return { ...found, ...(setup && { setup }) };
-  }
-
-  private checkBatch({ real_A, real_B }: Batch, { batch, height, width }: BatchShape): void {
-    const { input_nc, output_nc } = this.options;
-    const expected = { real_A: [batch, input_nc, height, width], real_B: [batch, output_nc, height, width] };
-    for (const [name, { shape, data }] of Object.entries({ real_A, real_B })) {
-      const wanted = expected[name as keyof typeof expected];
-      if (shape.join() !== wanted.join() || data.length !== elements(wanted)) {
-        throw new PixcycleError(
-          "E_SHAPE",
-          `${name} is [${shape}] with ${data.length} numbers, expected [${wanted}].`,
-        );
-      }
-    }
-    for (const network of Object.values(this.model.generators)) {
-      if (height % network.divisor !== 0 || width % network.divisor !== 0) {
-        throw new PixcycleError(
-          "E_SHAPE",
-          `${this.options.netG} needs sides that are multiples of ${network.divisor}, got ${width}×${height}.`,
-          {
-            hint: "Choose another crop size or generator.",
-          },
-        );
-      }
-    }
-    const smallest = Math.max(...this.model.networks.map((network) => network.minimumSize));
-    if (Math.min(height, width) < smallest) {
-      throw new PixcycleError(
-        "E_SHAPE",
-        `These networks need images of at least ${smallest} pixels, got ${width}×${height}.`,
-        {
-          hint: "Use larger crops, or fewer discriminator layers.",
-        },
-      );
-    }
   }
 
   private feedMasks(
@@ -327,8 +321,8 @@ export class Engine implements ModelRunner {
       learningRate,
       this.updates.get(name)! + 1,
     );
-    feeds.set(optimizerInputs.stepSize(name), { shape: [], data: Float32Array.of(stepSize) });
-    feeds.set(optimizerInputs.secondCorrection(name), { shape: [], data: Float32Array.of(secondCorrection) });
+    feeds.set(optimizerInputs.stepSize(name), scalar(stepSize));
+    feeds.set(optimizerInputs.secondCorrection(name), scalar(secondCorrection));
   }
 
   private planPools(
@@ -352,6 +346,20 @@ export class Engine implements ModelRunner {
     return new RandomStream(this.options.seed, name, this.stepCount);
   }
 
+  /** Of the gradients those of an optimiser's parameters, all of them. */
+  private gradientsOf(
+    optimizer: string,
+    gradients: ReadonlyMap<string, FloatTensor>,
+  ): Map<string, FloatTensor> {
+    const keys = this.model.optimizers[optimizer]!.flatMap(({ name }) => this.state.parameterKeys(name));
+    const own = keys.map((key) => {
+      const gradient = gradients.get(key);
+      if (!gradient) throw new PixcycleError("E_SHAPE", `The gradients have none for ${key}.`);
+      return [key, gradient] as const;
+    });
+    return new Map(own);
+  }
+
   /** Updates an optimiser's parameters; `gradients` may hold those of others too. */
   private async update(
     optimizer: string,
@@ -359,20 +367,11 @@ export class Engine implements ModelRunner {
     learningRate: number,
   ): Promise<void> {
     const adam = adamOptions(this.options);
-    const keys = this.model.optimizers[optimizer]!.flatMap(({ name }) => this.state.parameterKeys(name));
-    const own = keys.map((key) => {
-      const gradient = gradients.get(key);
-      if (!gradient) throw new PixcycleError("E_SHAPE", `The gradients have none for ${key}.`);
-      return [key, gradient] as const;
-    });
     await this.state.memory.update({
-      ...{ optimizer, adam, gradients: new Map(own) },
+      ...{ optimizer, adam, gradients: this.gradientsOf(optimizer, gradients) },
       scalars: adamScalars(adam, learningRate, this.updates.get(optimizer)!),
     });
   }
 }
 
-function batchShape({ shape }: FloatTensor): BatchShape {
-  const [batch, , height, width] = shape as [number, number, number, number];
-  return { batch, height, width };
-}
+const scalar = (value: number): FloatTensor => ({ shape: [], data: Float32Array.of(value) });

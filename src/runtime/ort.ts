@@ -33,6 +33,8 @@ export interface SessionSettings {
   readonly conv?: LoweringSettings["conv"];
   /** Whether a training step computes activations again instead of keeping them; default false. */
   readonly checkpointing?: boolean;
+  /** Whether convolutions of a training step are computed in float16, with loss scaling; default false. */
+  readonly fp16?: boolean;
   /**
    * Rewrites by ONNX Runtime when the session is made. They pay where the weights are constants; the graph of a training
    * step gains nothing from them and takes several times as long to load (measured).

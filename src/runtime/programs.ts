@@ -21,6 +21,7 @@ export const stepOutputs = {
   visual: (name: string): string => `visual/${name}`,
   pool: (name: string): string => `pool/${name}`,
   gradient: (parameter: string): string => `gradient/${parameter}`,
+  gradientSum: (optimizer: string): string => `gradient_sum/${optimizer}`,
   next: (state: string): string => `next/${state}`,
 };
 
@@ -64,9 +65,12 @@ export function planStep(
   return planMemory(outputs, compileOptions(options, settings));
 }
 
-const compileOptions = ({ model }: ModelOptions, { target, conv }: StepSettings): CompileOptions => ({
+const compileOptions = (
+  { model }: ModelOptions,
+  { target, conv, fp16 = false }: StepSettings,
+): CompileOptions => ({
   name: `${model} step`,
-  target,
+  ...{ target, fp16 },
   ...(conv && { conv }),
   hideShapes: target === "cpu",
 });
@@ -76,9 +80,9 @@ function stepGraph(
   options: ModelOptions,
   shape: BatchShape,
   part: Part,
-  { updates, checkpointing = false }: StepSettings,
+  { updates, checkpointing = false, fp16 = false }: StepSettings,
 ): Omit<CompiledStep, "compiled"> & { readonly outputs: Readonly<Record<string, Tensor>> } {
-  const program = stepProgram(model, options, shape, part, updates);
+  const program = stepProgram(model, options, shape, part, updates, fp16);
   const hostOptimizers = program.optimizers.filter(({ updated }) => !updated || updated.size === 0);
   const outputs: Record<string, Tensor> = {};
   for (const [name, tensor] of program.losses) outputs[stepOutputs.loss(name)] = tensor;
@@ -86,6 +90,9 @@ function stepGraph(
   for (const { name, fakes } of program.pools) outputs[stepOutputs.pool(name)] = fakes;
   for (const { gradients } of hostOptimizers) {
     for (const [name, tensor] of gradients) outputs[stepOutputs.gradient(name)] = tensor;
+  }
+  for (const { name, gradientSum } of program.optimizers) {
+    if (gradientSum) outputs[stepOutputs.gradientSum(name)] = gradientSum;
   }
   const next = [...program.buffers, ...program.optimizers.flatMap(({ updated }) => [...(updated ?? [])])];
   for (const [name, tensor] of next) outputs[stepOutputs.next(name)] = tensor;

@@ -16,6 +16,14 @@ export interface StepSetup {
   readonly sessionSeconds: number;
 }
 
+/** How a step in float16 went. */
+export interface Scaling {
+  /** What its losses were multiplied with before gradients were taken. */
+  readonly lossScale: number;
+  /** Optimisers whose gradients overflowed: weights and moments are what they were. */
+  readonly skipped: readonly string[];
+}
+
 /** What one training step reports. */
 export interface StepResult {
   /** By the reference's loss names: `G_GAN`, `G_L1`, `D_real`, `D_fake`, or `G_A`, `D_A`, `cycle_A`, `idt_A`, … */
@@ -24,6 +32,8 @@ export interface StepResult {
   readonly visuals: Readonly<Record<string, FloatTensor>>;
   /** With the first step of a batch shape. */
   readonly setup?: StepSetup;
+  /** With `fp16`. */
+  readonly scaling?: Scaling;
 }
 
 export interface StepRequest {
@@ -64,7 +74,10 @@ export interface ModelRunner {
     phase: number,
     request?: Pick<StepRequest, "dropoutMasks" | "uniforms">,
   ): Promise<PhaseGradients>;
-  /** One update of the phase's optimisers from given gradients. All phases in order are one step. */
+  /**
+   * One update of the phase's optimisers from given gradients. All phases in order are one step. With `fp16`, an optimiser
+   * is skipped if a gradient of it is not finite.
+   */
   apply(
     gradients: ReadonlyMap<string, FloatTensor>,
     phase: number,
@@ -77,7 +90,7 @@ export interface ModelRunner {
   infer(generator: string, images: FloatTensor, request?: InferRequest): Promise<FloatTensor>;
   /**
    * All state as named tensors: `net_G/<state-dict name>`, `optimizer_G/exp_avg/net_G/<name>`,
-   * `optimizer_G/exp_avg_sq/…`, `pool_A/images`, and the counters `step` and `optimizer_G/step`.
+   * `optimizer_G/exp_avg_sq/…`, `pool_A/images`, the counters `step` and `optimizer_G/step`, and with `fp16` the loss scale.
    */
   saveState(): Promise<TensorMap>;
   /** Restores what `saveState` returned; unknown, missing or misshapen entries are an error naming them. */

@@ -1,5 +1,6 @@
 import type { FloatTensor } from "../formats/tensor.js";
 import type { Options } from "../options/schema.js";
+import type { Scaling } from "../runtime/runner.js";
 import { checkerboard, correlation, imagesOf, meanDistance } from "./image-signs.js";
 
 type Losses = Readonly<Record<string, number>>;
@@ -26,6 +27,8 @@ const ADVICE = {
   inverted:
     "the colours come out inverted. Common early in CycleGAN: begin again with another --seed, " +
     "or raise --lambda_identity.",
+  overflow:
+    "numbers are too large for float16 whatever the loss scale: updates are skipped. Continue without --fp16 (--no-fp16).",
   checkerboards:
     "the images have a checkerboard pattern that the real ones have not. Try --upsample resize-conv, or train longer.",
 } as const;
@@ -45,15 +48,17 @@ export class Diagnosis {
 
   constructor(private readonly options: Pick<Options, "model" | "gan_mode">) {}
 
-  /** Takes a step's losses. @returns lines to tell the person, mostly none */
-  step(losses: Losses): string[] {
+  /** Takes a step's losses, and its loss scale if it has one. @returns lines to tell the person, mostly none */
+  step(losses: Losses, scaling?: Scaling): string[] {
+    const overflow = this.sign("overflow", scaling !== undefined && scaling.lossScale < 1, 1);
     this.window.push(losses);
-    if (this.window.length < WINDOW) return [];
+    if (this.window.length < WINDOW) return overflow;
     const names = Object.keys(losses);
     const mean = (name: string) => this.window.reduce((sum, l) => sum + (l[name] ?? 0), 0) / WINDOW;
     const means = Object.fromEntries(names.map((name) => [name, mean(name)]));
     this.window = [];
     return [
+      ...overflow,
       ...this.sign("diverging", this.rising(means), WINDOWS),
       ...this.sign("discriminator", discriminatorWon(means, this.options.gan_mode), WINDOWS),
     ];

@@ -1,3 +1,5 @@
+import type { Scaling } from "../runtime/runner.js";
+
 /** Told to `onStart`. */
 export interface StartEvent {
   /** Steps already trained: 0, or where a continued run stands. */
@@ -27,6 +29,8 @@ export interface StepEvent {
   readonly seconds: number;
   /** Seconds it waited for its batch. */
   readonly dataSeconds: number;
+  /** With `fp16`: the loss scale, and whose updates were skipped. */
+  readonly scaling?: Scaling;
 }
 
 /** Told to `onEpochEnd`. */

@@ -28,7 +28,7 @@ export function estimateMemory(
     { batch: options.batch_size, height, width },
     {
       ...deviceOf(options.device),
-      ...{ conv: options.conv, checkpointing: options.checkpointing },
+      ...{ conv: options.conv, checkpointing: options.checkpointing, fp16: options.fp16 },
     },
   );
   const parameters = model.networks

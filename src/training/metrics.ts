@@ -11,6 +11,9 @@ export interface MetricsRecord {
   /** Seconds that the step took, and that it waited for its batch. */
   readonly seconds?: number;
   readonly data_seconds?: number;
+  /** With `fp16`: what losses were multiplied with, and the optimisers that were skipped, if any. */
+  readonly loss_scale?: number;
+  readonly skipped?: readonly string[];
   /** The validation metric of an ended epoch. */
   readonly validation?: number;
   /** A line for the person: a diagnosis, or that the training was taken back. */

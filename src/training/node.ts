@@ -10,12 +10,13 @@ import { openValidation } from "./validation.js";
 export const nodeServices: TrainingServices = {
   openData: openTrainingData,
   createRunner: async (options) => {
-    await requireDevice(options.device);
+    await requireDevice(options.device, options.fp16);
     return createRunner(options, {
       threads: options.threads,
       device: options.device,
       conv: options.conv,
       checkpointing: options.checkpointing,
+      fp16: options.fp16,
     });
   },
   estimateMemory,

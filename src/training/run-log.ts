@@ -23,11 +23,19 @@ export class RunLog implements TrainingLog {
     }
   }
 
-  async step({ step, epoch, learningRate, losses, seconds, dataSeconds }: LoggedStep): Promise<void> {
+  async step(logged: LoggedStep): Promise<void> {
+    const { step, epoch, learningRate, losses, seconds, dataSeconds, scaling } = logged;
     const times = { seconds: round(seconds), data_seconds: round(dataSeconds) };
-    await this.metrics.append({ step, epoch, learning_rate: learningRate, losses, ...times });
+    const scale = scaling && { loss_scale: scaling.lossScale };
+    const skipped = scaling && scaling.skipped.length > 0 && { skipped: scaling.skipped };
+    await this.metrics.append({
+      ...{ step, epoch, learning_rate: learningRate, losses },
+      ...times,
+      ...scale,
+      ...skipped,
+    });
     const curves = Object.entries(losses).map(([name, value]) => [`loss/${name}`, value]);
-    await this.events.scalars(step, { ...Object.fromEntries(curves), learning_rate: learningRate });
+    await this.events.scalars(step, { ...Object.fromEntries(curves), learning_rate: learningRate, ...scale });
   }
 
   async validation(step: number, epoch: number, validation: number): Promise<void> {

@@ -1,5 +1,6 @@
 import type { TensorMap } from "../formats/tensor.js";
 import type { Options } from "../options/schema.js";
+import type { Scaling } from "../runtime/runner.js";
 import type { TrainingPosition } from "./position.js";
 
 /** What a step leaves in the log. */
@@ -10,6 +11,7 @@ export interface LoggedStep {
   readonly losses: Readonly<Record<string, number>>;
   readonly seconds: number;
   readonly dataSeconds: number;
+  readonly scaling?: Scaling;
 }
 
 /** The log of a training. */

@@ -216,11 +216,22 @@ class Trainer {
     this.losses = result.losses;
     this.position = { ...this.position, step, batch: this.position.batch + 1 };
 
-    const { losses } = result;
-    await this.log.step({ step, epoch, learningRate, losses, seconds, dataSeconds });
+    const { losses, scaling } = result;
+    const scaled = scaling && { scaling };
+    await this.log.step({ step, epoch, learningRate, losses, seconds, dataSeconds, ...scaled });
     const images = batch.real_A.shape[0] ?? 1;
     const { batch: trained } = this.position;
-    hooks?.onStep?.({ step, epoch, batch: trained, learningRate, losses, images, seconds, dataSeconds });
+    hooks?.onStep?.({
+      step,
+      epoch,
+      batch: trained,
+      learningRate,
+      losses,
+      images,
+      seconds,
+      dataSeconds,
+      ...scaled,
+    });
     if (visuals) {
       const { real_A, real_B } = batch;
       const shown = { real_A, real_B, ...result.visuals };
@@ -229,7 +240,7 @@ class Trainer {
       hooks?.onSample?.({ step, path });
       await this.tell(this.diagnosis.sample(step, shown));
     }
-    await this.tell(this.diagnosis.step(losses));
+    await this.tell(this.diagnosis.step(losses, scaling));
     const epochEnded = this.position.batch >= this.position.batchesPerEpoch;
     if (epochEnded) await this.endEpoch();
     const kept = epochEnded && epoch % options.save_epoch_freq === 0;

@@ -1,3 +1,4 @@
+import { checkFloat16 } from "../options/conflicts.js";
 import type { ModelOptions } from "../options/schema.js";
 import type { RemoteObject } from "../runtime/calls.js";
 import type { SessionSettings } from "../runtime/ort.js";
@@ -6,17 +7,19 @@ import { connectWorker, type PageRuntimeSettings, runtimeSettings } from "./remo
 import type { TrainingSetup } from "./training-setup.js";
 
 /** Where a model runs, and how its convolutions are computed on the CPU. */
-export interface PageRunnerSettings extends PageRuntimeSettings, Pick<SessionSettings, "conv"> {}
+export interface PageRunnerSettings extends PageRuntimeSettings, Pick<SessionSettings, "conv" | "fp16"> {}
 
 /**
  * Starts a model with fresh weights in a web worker, as `createRunner` of Node does in a thread. Its methods throw
- * `PixcycleError`, with `E_RUNTIME` where the device is not there or the worker dies.
+ * `PixcycleError`, with `E_RUNTIME` where the device is not there or the worker dies, `E_DEVICE` where it lacks float16.
+ * @throws PixcycleError E_OPTION_CONFLICT for `fp16` on another device than `webgpu`
  */
 export function createRunner(options: ModelOptions, settings: PageRunnerSettings = {}): ModelRunner {
-  const { conv, ...runtime } = settings;
+  checkFloat16(settings);
+  const { conv, fp16, ...runtime } = settings;
   const { worker, remote } = startTrainingWorker({
     ...{ kind: "model", options },
-    settings: { ...runtimeSettings(runtime), ...(conv && { conv }) },
+    settings: { ...runtimeSettings(runtime), ...(conv && { conv }), ...(fp16 && { fp16 }) },
   });
   return {
     step: remote.method("step"),

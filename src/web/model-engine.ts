@@ -1,12 +1,12 @@
 import type { ModelOptions } from "../options/schema.js";
 import { Engine } from "../runtime/engine.js";
 import type { SessionSettings } from "../runtime/ort.js";
-import { probeDevice } from "../runtime/probe.js";
+import { noHalf, probeDevice } from "../runtime/probe.js";
 import { ortModule } from "./ort-module.js";
 import { onDevice, type Runtime, type RuntimeSettings } from "./runtime.js";
 
 /** Where a model runs, and how its convolutions are computed on the CPU. */
-export interface RunnerSettings extends RuntimeSettings, Pick<SessionSettings, "conv"> {}
+export interface RunnerSettings extends RuntimeSettings, Pick<SessionSettings, "conv" | "fp16"> {}
 
 /** A model in training, in this thread. */
 export interface OpenEngine extends Pick<Runtime, "device" | "threads"> {
@@ -15,18 +15,26 @@ export interface OpenEngine extends Pick<Runtime, "device" | "threads"> {
 
 /**
  * A model with fresh weights: the engine that Node has, on ONNX Runtime for browsers. A step may block this thread.
- * @throws PixcycleError E_RUNTIME where the device is not there
+ * @throws PixcycleError E_RUNTIME where the device is not there, E_DEVICE where it lacks float16
  */
 export function openEngine(options: ModelOptions, settings: RunnerSettings): Promise<OpenEngine> {
   return onDevice(settings, async ({ ort, device, threads }) => {
     const module = ortModule(ort);
     // ONNX Runtime for browsers calls wasm the CPU, too. Its threads are one setting for all sessions, made already.
     const where = device === "wasm" ? "cpu" : device;
-    await probeDevice(module, where);
+    if (settings.fp16) await requireHalf();
+    await probeDevice(module, where, settings.fp16);
     const engine = new Engine(module, options, {
       ...{ threads: 0, device: where },
       ...(settings.conv && { conv: settings.conv }),
+      ...(settings.fp16 && { fp16: true }),
     });
     return { engine, device, threads };
   });
+}
+
+/** @throws PixcycleError E_DEVICE where the browser's adapter has no float16 */
+async function requireHalf(): Promise<void> {
+  const adapter = await navigator.gpu?.requestAdapter();
+  if (!adapter?.features.has("shader-f16")) throw noHalf();
 }

@@ -41,7 +41,7 @@ export class Training {
     const data = await openTrainingData(options, request.images);
     const { engine, device, threads } = await openEngine(options, {
       device: options.device === "cpu" ? "wasm" : options.device,
-      ...{ threads: options.threads, conv: options.conv },
+      ...{ threads: options.threads, conv: options.conv, fp16: options.fp16 },
       ...(request.runtime !== undefined && { runtime: request.runtime }),
     });
     const validate = await openValidation(options, request, engine);

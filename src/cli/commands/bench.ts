@@ -7,6 +7,7 @@ import { networkOptions, type Options } from "../../options/schema.js";
 import { deviceOf } from "../../runtime/device.js";
 import { createGenerator, createRunner } from "../../runtime/node/create.js";
 import { type Profile, type ProfileEntry, profiled } from "../../runtime/node/profile.js";
+import { requireDevice } from "../../runtime/node/require-device.js";
 import { planStep } from "../../runtime/programs.js";
 import type { ModelRunner, StepSetup } from "../../runtime/runner.js";
 import type { Command } from "../command.js";
@@ -28,6 +29,7 @@ export const command: Command = {
     "threads",
     "conv",
     "checkpointing",
+    "fp16",
     "seed",
   ],
   flags: [
@@ -46,6 +48,7 @@ export const command: Command = {
   ],
   async run(call, output) {
     const { options } = await call.resolveOptions();
+    await requireDevice(options.device, options.fp16);
     const size = wholeNumber(call, "size", 256);
     const batch = wholeNumber(call, "batch", 1);
     const steps = wholeNumber(call, "steps", DEFAULT_STEPS);
@@ -105,7 +108,8 @@ interface Plan {
 /** What is in memory at the worst moment of a step, beside weights, gradients and the optimiser. */
 function planOf(options: Options, batch: number, size: number): Plan {
   const shape = { batch, height: size, width: size };
-  const settings = { ...deviceOf(options.device), conv: options.conv, checkpointing: options.checkpointing };
+  const { conv, checkpointing, fp16 } = options;
+  const settings = { ...deviceOf(options.device), conv, checkpointing, fp16 };
   const { peakBytes, peakNode, peakByScope } = planStep(createModel(options), options, shape, settings);
   const scopes = [...peakByScope].map(([scope, bytes]) => [scope, bytes / MIB]);
   return { peakMiB: peakBytes / MIB, peakNode, scopesMiB: Object.fromEntries(scopes) };
@@ -167,6 +171,7 @@ async function timeSteps(
     device: options.device,
     conv: options.conv,
     checkpointing: options.checkpointing,
+    fp16: options.fp16,
     ...(profilePrefix !== undefined && { profilePrefix }),
   });
   try {

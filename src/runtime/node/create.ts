@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { PixcycleError } from "../../errors.js";
+import { checkFloat16 } from "../../options/conflicts.js";
 import type { ModelOptions } from "../../options/schema.js";
 import { RemoteObject, type Reply } from "../calls.js";
 import type { SessionSettings } from "../ort.js";
@@ -11,8 +12,10 @@ import type { WorkerSetup } from "./protocol.js";
 /**
  * Starts a model with fresh weights in a worker thread. Its methods throw `PixcycleError`, with `E_RUNTIME` when the
  * thread dies.
+ * @throws PixcycleError E_OPTION_CONFLICT for `fp16` on another device than `webgpu`
  */
 export function createRunner(options: ModelOptions, settings: SessionSettings = { threads: 0 }): ModelRunner {
+  checkFloat16(settings);
   const thread = startThread({ kind: "model", options, settings });
   return {
     step: thread.method("step"),
