@@ -139,7 +139,9 @@ export class GraphSession {
       wanted[onnxOutput(name)] = target && reuses ? this.tensor({ data: target, shape }) : null;
     }
     for (const name of this.kept) wanted[onnxOutput(name)] = null;
-    const results = await this.session.run(inputs, wanted);
+    const results = await this.session.run(inputs, wanted).catch((error: unknown) => {
+      throw NO_HALF.test(String(error)) ? noHalf(error) : error;
+    });
     const outputs = [...fetches].map(([name, target]) => {
       const data = (reuses && target) || (results[onnxOutput(name)]!.data as Float32Array);
       return [name, { shape: this.graph.outputs.get(name)!, data }] as const;
@@ -210,6 +212,15 @@ export async function openSession(
 }
 
 const NO_DEVICE = /adapter|vulkan|WebGPU (device|instance)|unsupported: 'webgpu'|no available backend/i;
+
+const NO_HALF = /requires f16 but the device does not support it/;
+
+/** The error for an adapter without float16. */
+export const noHalf = (cause?: unknown): PixcycleError =>
+  new PixcycleError("E_DEVICE", "This graphics card or its driver has no float16 (WebGPU's shader-f16).", {
+    hint: "Train without --fp16, or update the driver.",
+    ...(cause !== undefined && { cause }),
+  });
 
 /** ONNX Runtime's message without the place in its source. */
 const reasonOf = (message: string): string =>

@@ -1,9 +1,8 @@
-import { PixcycleError } from "../errors.js";
 import { Graph } from "../graph/graph.js";
 import { input, matmul } from "../graph/language.js";
 import { compileToOnnx } from "../onnx/compile.js";
 import { type Device, deviceOf } from "./device.js";
-import { GraphSession, type OrtModule, openSession } from "./ort.js";
+import { GraphSession, noHalf, type OrtModule, openSession } from "./ort.js";
 import { compileCopy } from "./programs.js";
 
 /**
@@ -42,10 +41,3 @@ async function probeHalf(ort: OrtModule, name: Device["name"] | "auto"): Promise
     });
   if (result !== 1 * 3 + 2 * 4) throw noHalf(new Error(`1·3 + 2·4 is ${result}`));
 }
-
-/** The error for an adapter without float16. */
-export const noHalf = (cause?: unknown): PixcycleError =>
-  new PixcycleError("E_DEVICE", "This graphics card or its driver has no float16 (WebGPU's shader-f16).", {
-    hint: "Train without --fp16, or update the driver.",
-    ...(cause !== undefined && { cause }),
-  });

@@ -28,7 +28,7 @@ const ADVICE = {
     "the colours come out inverted. Common early in CycleGAN: begin again with another --seed, " +
     "or raise --lambda_identity.",
   overflow:
-    "numbers are too large for float16 whatever the loss scale: updates are skipped. Continue without --fp16 (--no-fp16).",
+    "numbers are too large for float16 whatever the loss scale: updates are skipped. Continue with --no_fp16.",
   checkerboards:
     "the images have a checkerboard pattern that the real ones have not. Try --upsample resize-conv, or train longer.",
 } as const;

@@ -1,7 +1,7 @@
 import type { ModelOptions } from "../options/schema.js";
 import { Engine } from "../runtime/engine.js";
-import type { SessionSettings } from "../runtime/ort.js";
-import { noHalf, probeDevice } from "../runtime/probe.js";
+import { noHalf, type SessionSettings } from "../runtime/ort.js";
+import { probeDevice } from "../runtime/probe.js";
 import { ortModule } from "./ort-module.js";
 import { onDevice, type Runtime, type RuntimeSettings } from "./runtime.js";
 

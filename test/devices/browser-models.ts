@@ -13,6 +13,7 @@ import { fromPlain, toPlain } from "./plain.js";
 export interface BrowserSettings {
   readonly device: "wasm" | "webgpu";
   readonly threads: number;
+  readonly fp16?: boolean;
 }
 
 const PAGE = fileURLToPath(new URL("page", import.meta.url));

@@ -191,6 +191,8 @@ describe("conflicts", () => {
     [{ ...cycle, dataset_mode: "single" }, /has no target/],
     [{ ...cycle, update_order: "D_first" }, /networks learn together/],
     [{ ...cycle, continue_train: true, overwrite: true }, /contradict/],
+    [{ ...cycle, fp16: true }, /device is auto.*Add --device webgpu/],
+    [{ ...pix, fp16: true, device: "cpu" }, /device is cpu/],
     [{ ...cycle, n_epochs: 1, n_epochs_decay: 0, epoch_count: 5 }, /after the last epoch, 1/],
   ])("refuses %j", (flags, message) => {
     expect(failure(flags)).toMatch(/^E_OPTION_CONFLICT: /);

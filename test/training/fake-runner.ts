@@ -22,6 +22,9 @@ export class FakeRunner implements ModelRunner {
   /** What the loss is at a step; NaN to diverge. */
   lossAt: (step: number, loss: number) => number = (_, loss) => loss;
 
+  /** How a step in float16 went; undefined in float32. */
+  scalingAt: (step: number) => StepResult["scaling"] = () => undefined;
+
   constructor(private readonly seed: number) {}
 
   async step(batch: Batch, { learningRate, visuals }: StepRequest): Promise<StepResult> {
@@ -36,7 +39,11 @@ export class FakeRunner implements ModelRunner {
     this.pool[step % 2] = sum;
     this.step_ = step;
     const losses = { G_L1: this.lossAt(step, Math.abs(this.weight[0]!)), D_real: this.weight[1]! };
-    return { losses, visuals: visuals === true ? { fake_B: batch.real_A } : {} };
+    const scaling = this.scalingAt(step);
+    return {
+      ...{ losses, visuals: visuals === true ? { fake_B: batch.real_A } : {} },
+      ...(scaling && { scaling }),
+    };
   }
 
   gradients(): never {
