@@ -4,12 +4,8 @@ import { goldenNames, readGolden } from "../models/goldens.js";
 import { CHROMIUM } from "../setup/chromium.js";
 import { BrowserModels, type BrowserSettings } from "./browser-models.js";
 
-/** Tests of golden steps, by default all, in one page of Chromium. */
-export function describeInBrowser(
-  settings: BrowserSettings,
-  bounds: Bounds,
-  names: readonly string[] = goldenNames(),
-): void {
+/** Tests of all golden steps, in one page of Chromium. */
+export function describeInBrowser(settings: BrowserSettings, bounds: Bounds): void {
   describe.skipIf(CHROMIUM === undefined)(`in Chromium on ${settings.device}`, () => {
     let models: BrowserModels;
     beforeAll(async () => {
@@ -17,7 +13,7 @@ export function describeInBrowser(
     });
     afterAll(() => models?.stop());
 
-    describe.each(names)("%s", (name) => {
+    describe.each(goldenNames())("%s", (name) => {
       const golden = readGolden(name);
       itStepsAsPyTorch(golden, () => models.create(golden.options, settings), bounds);
     });
