@@ -1,12 +1,10 @@
-import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import type { ModelOptions } from "../../src/options/schema.js";
 import { RemoteObject, type Reply } from "../../src/runtime/calls.js";
 import type { ModelRunner } from "../../src/runtime/runner.js";
-import { launchChromium } from "../setup/chromium.js";
 import { buildPage } from "../web/build-page.js";
-import { StaticServer } from "../web/static-server.js";
+import { Pages } from "../web/pages.js";
 import { fromPlain, toPlain } from "./plain.js";
 
 /** As pages choose it; see `src/web/runtime.ts`. */
@@ -25,19 +23,15 @@ const passOn = (call: unknown): unknown =>
 /** Models that compute in a web worker of a page in Chromium, through onnxruntime-web. */
 export class BrowserModels {
   private constructor(
-    readonly browser: Browser,
+    readonly pages: Pages,
     readonly page: Page,
-    private readonly server: StaticServer,
-    private readonly folder: string,
     private readonly remote: RemoteObject,
   ) {}
 
   static async start(): Promise<BrowserModels> {
-    const folder = await buildPage(PAGE, ["index.html"]);
-    const server = await StaticServer.start(folder, { isolated: true });
-    const browser = await launchChromium({ webgpu: true });
-    const page = await browser.newPage();
-    await page.goto(`${server.origin}/`);
+    const pages = await Pages.start(await buildPage(PAGE, ["index.html"]), { webgpu: true });
+    const page = await pages.browser.newPage();
+    await page.goto(`${pages.isolated.origin}/`);
     await page.waitForFunction("globalThis.answer !== undefined");
     const remote = new RemoteObject((call) => {
       page.evaluate(passOn, toPlain(call)).then(
@@ -45,7 +39,7 @@ export class BrowserModels {
         (error) => remote.fail(error),
       );
     });
-    return new BrowserModels(browser, page, server, folder, remote);
+    return new BrowserModels(pages, page, remote);
   }
 
   /** A model with fresh weights. Threads: those of wasm, the same for all models of a page. */
@@ -67,9 +61,7 @@ export class BrowserModels {
     };
   }
 
-  async stop(): Promise<void> {
-    await this.browser.close();
-    await this.server.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+  stop(): Promise<void> {
+    return this.pages.stop();
   }
 }

@@ -1,14 +1,13 @@
-import { rm } from "node:fs/promises";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { noiseImages } from "../../src/data/noise.js";
 import type { FloatTensor } from "../../src/formats/tensor.js";
 import { presets } from "../../src/options/presets.js";
 import type { ModelOptions } from "../../src/options/schema.js";
 import { createRunner } from "../../src/runtime/node/create.js";
-import { CHROMIUM, launchChromium } from "../setup/chromium.js";
+import { CHROMIUM } from "../setup/chromium.js";
 import { buildPage } from "./build-page.js";
-import { StaticServer } from "./static-server.js";
+import { Pages } from "./pages.js";
 
 const small = { ngf: 4, ndf: 4, netD: "n_layers", n_layers_D: 1, seed: 3 } as const;
 const MODELS = {
@@ -24,24 +23,11 @@ const asJson = ({ shape, data }: FloatTensor) => ({ shape, data: Array.from(data
 const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 describe.skipIf(CHROMIUM === undefined)("a model in training in Chromium", () => {
-  let folder: string;
-  let browser: Browser;
-  let isolated: StaticServer;
-  let plain: StaticServer;
-
+  let pages: Pages;
   beforeAll(async () => {
-    folder = await buildPage();
-    isolated = await StaticServer.start(folder, { isolated: true });
-    plain = await StaticServer.start(folder);
-    browser = await launchChromium();
+    pages = await Pages.start(await buildPage());
   });
-
-  afterAll(async () => {
-    await browser?.close();
-    await isolated?.stop();
-    await plain?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => pages?.stop());
 
   const call = <T>(page: Page, method: string, ...args: readonly unknown[]): Promise<T> =>
     page.evaluate(`runner.${method}(${args.map((value) => JSON.stringify(value)).join()})`) as Promise<T>;
@@ -58,8 +44,8 @@ describe.skipIf(CHROMIUM === undefined)("a model in training in Chromium", () =>
   ] as const)(
     "%s on wasm, in a page that is %s, takes the steps that it takes in Node",
     async (model, kind) => {
-      const page = await browser.newPage();
-      await page.goto(`${(kind === "isolated" ? isolated : plain).origin}/training.html`);
+      const page = await pages.browser.newPage();
+      await page.goto(`${pages[kind].origin}/training.html`);
       const node = createRunner(MODELS[model], { threads: 1 });
       await call(page, "create", "it", MODELS[model], { device: "wasm", threads: 2 });
       for (let step = 0; step < STEPS; step++) {

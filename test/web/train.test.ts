@@ -1,6 +1,6 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeSafetensors } from "../../src/formats/safetensors.js";
 import type { OptionValues } from "../../src/options/resolve.js";
@@ -8,9 +8,10 @@ import type { StepEvent } from "../../src/training/hooks.js";
 import { train } from "../../src/training/train.js";
 import { loadTranslator } from "../../src/translation/load.js";
 import { noiseImage, temporaryFolder, writeImage } from "../data/files.js";
-import { CHROMIUM, launchChromium } from "../setup/chromium.js";
+import { CHROMIUM } from "../setup/chromium.js";
 import { buildPage } from "./build-page.js";
-import { StaticServer } from "./static-server.js";
+import { Pages } from "./pages.js";
+import type { StaticServer } from "./static-server.js";
 
 type Losses = Readonly<Record<string, number>>;
 
@@ -48,9 +49,7 @@ function names(side: string): string[] {
 describe.skipIf(CHROMIUM === undefined)("train() of pixcycle/web in Chromium", () => {
   const runs = temporaryFolder("web-runs");
   let folder: string;
-  let browser: Browser;
-  let isolated: StaticServer;
-  let plain: StaticServer;
+  let pages: Pages;
 
   beforeAll(async () => {
     folder = await buildPage();
@@ -59,20 +58,12 @@ describe.skipIf(CHROMIUM === undefined)("train() of pixcycle/web in Chromium", (
       await writeImage(join(folder, path), noiseImage(path.endsWith("0.png") ? 44 : 40, 48, 3, 8, path));
     }
     await writeFile(join(folder, "broken.png"), "no picture");
-    isolated = await StaticServer.start(folder, { isolated: true });
-    plain = await StaticServer.start(folder);
-    browser = await launchChromium();
+    pages = await Pages.start(folder);
   });
-
-  afterAll(async () => {
-    await browser?.close();
-    await isolated?.stop();
-    await plain?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => pages?.stop());
 
   async function open(server: StaticServer): Promise<Page> {
-    const page = await browser.newPage();
+    const page = await pages.browser.newPage();
     await page.goto(`${server.origin}/training.html`);
     return page;
   }
@@ -100,7 +91,7 @@ describe.skipIf(CHROMIUM === undefined)("train() of pixcycle/web in Chromium", (
 
   it("has the losses of pixcycle train on the same files, goes on after a pause, and exports what Node reads", async () => {
     const expected = await lossesInNode("pairs", { ...pix2pix, num_threads: 0 });
-    const page = await open(isolated);
+    const page = await open(pages.isolated);
     const info = await call<{ threads: number; options: OptionValues }>(page, "start", "whole", PAIRS, {
       ...pix2pix,
       display_freq: 5,
@@ -138,7 +129,7 @@ describe.skipIf(CHROMIUM === undefined)("train() of pixcycle/web in Chromium", (
   it("trains CycleGAN on two folders, without threads where the page is not isolated", async () => {
     const options: OptionValues = { model: "cycle_gan", ...tiny, ...sized, n_epochs: 1 };
     const expected = await lossesInNode("domains", { ...options, num_threads: 0 });
-    const page = await open(plain);
+    const page = await open(pages.plain);
     const info = await call<object>(page, "start", "it", PAIRS, { ...options, threads: 2 });
     expect(info).toMatchObject({ device: "wasm", threads: 1 });
     expectNear((await call<Ended>(page, "end", "it")).losses, expected);
@@ -149,7 +140,7 @@ describe.skipIf(CHROMIUM === undefined)("train() of pixcycle/web in Chromium", (
     await lossesInNode("short", { ...pix2pix, max_steps: 1, num_threads: 0 });
     const file = join(runs, "short/checkpoints/step-00000001/net_G.safetensors");
     await writeFile(join(folder, "net_G.safetensors"), await readFile(file));
-    const page = await open(plain);
+    const page = await open(pages.plain);
     const info = await call<{ options: OptionValues }>(
       ...[page, "start", "tuned", PAIRS, { ...sized, lr: 1e-9, max_steps: 1, threads: 1 }],
       { weights: { net_G: "net_G.safetensors" } },
@@ -166,7 +157,7 @@ describe.skipIf(CHROMIUM === undefined)("train() of pixcycle/web in Chromium", (
   });
 
   it("says what is wrong in one line", async () => {
-    const page = await open(plain);
+    const page = await open(pages.plain);
     const failure = (...args: unknown[]) => call<string>(page, "failure", ...args);
     const broken = { A: ["broken.png", ...PAIRS.A], B: ["broken.png", ...PAIRS.B] };
     expect(await failure(broken, pix2pix)).toMatch(/^E_IMAGE_READ: A\/broken.png cannot be decoded/);

@@ -1,8 +1,7 @@
-import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeImage } from "../../src/data/image.js";
 import type { Image } from "../../src/data/pixels.js";
@@ -12,9 +11,11 @@ import { RandomStream } from "../../src/random/philox.js";
 import { exportModel } from "../../src/translation/export.js";
 import { loadTranslator } from "../../src/translation/load.js";
 import type { Preparation } from "../../src/translation/prepare.js";
-import { CHROMIUM, launchChromium } from "../setup/chromium.js";
+import { temporaryFolder } from "../data/files.js";
+import { CHROMIUM } from "../setup/chromium.js";
 import { randomGenerator, writeTorch, writeWeights } from "../translation/models.js";
 import { buildPage } from "./build-page.js";
+import { Pages } from "./pages.js";
 import { StaticServer } from "./static-server.js";
 
 /** The demo's generator. */
@@ -68,14 +69,11 @@ function largestDifference(result: Pixels, image: Image): number {
 
 describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
   let folder: string;
-  let runs: string;
-  let browser: Browser;
-  let isolated: StaticServer;
-  let plain: StaticServer;
+  const runs = temporaryFolder("web");
+  let pages: Pages;
 
   beforeAll(async () => {
     folder = await buildPage();
-    runs = await mkdtemp(join(tmpdir(), "pixcycle-web-"));
     for (const [name, [options, inputChannels, outputChannels]] of Object.entries(MODELS)) {
       const weights = randomGenerator(options, { inputChannels, outputChannels });
       const metadata = name === "colours" ? { dataset_mode: "colorization" } : {};
@@ -88,22 +86,13 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
     for (const [name, [width, height]] of Object.entries(PICTURES)) {
       await writeFile(join(folder, `${name}.png`), await encodeImage(picture(name, width, height), "png"));
     }
-    isolated = await StaticServer.start(folder, { isolated: true });
-    plain = await StaticServer.start(folder);
-    browser = await launchChromium({ webgpu: true });
+    pages = await Pages.start(folder, { webgpu: true });
   });
-
-  afterAll(async () => {
-    await browser?.close();
-    await isolated?.stop();
-    await plain?.stop();
-    await rm(folder, { recursive: true, force: true });
-    await rm(runs, { recursive: true, force: true });
-  });
+  afterAll(() => pages?.stop());
 
   /** A page of a server, and where its requests went. */
   async function openPage(server: StaticServer): Promise<{ page: Page; origins: Set<string> }> {
-    const context = await browser.newContext();
+    const context = await pages.browser.newContext();
     const origins = new Set<string>();
     context.on("request", (request) => {
       if (/^https?:|^wss?:/.test(request.url())) origins.add(new URL(request.url()).origin);
@@ -130,19 +119,19 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
   }
 
   it.each(Object.keys(MODELS))("translates as Node does: %s", async (model) => {
-    const { page, origins } = await openPage(isolated);
+    const { page, origins } = await openPage(pages.isolated);
     const info = await call<object>(page, "load", "it", `${model}.onnx`, { device: "wasm" });
     expect(info).toMatchObject({ device: "wasm", threads: 2 });
     for (const file of ["odd.png", "even.png"]) {
       const result = await call<Pixels>(page, "translate", "it", "blob", file);
       expect(largestDifference(result, await inNode(model, file))).toBeLessThanOrEqual(1);
     }
-    expect([...origins]).toEqual([isolated.origin]);
+    expect([...origins]).toEqual([pages.isolated.origin]);
     await page.context().close();
   });
 
   it("takes bitmaps, canvases, videos and ImageData, and sizes as Node does", async () => {
-    const { page } = await openPage(isolated);
+    const { page } = await openPage(pages.isolated);
     await call(page, "load", "it", "resnet.onnx", { device: "wasm" });
     const expected = await inNode("resnet", "odd.png");
     for (const kind of ["bitmap", "canvas", "imagedata"]) {
@@ -159,7 +148,7 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
   });
 
   it("recognises weights without ONNX: safetensors, a .pth, their bytes", async () => {
-    const { page } = await openPage(isolated);
+    const { page } = await openPage(pages.isolated);
     const expected = await inNode("resnet", "odd.png");
     await call(page, "load", "a", "resnet.safetensors", { device: "wasm" });
     await call(page, "loadBytes", "b", "resnet.pth", { device: "wasm" });
@@ -174,7 +163,7 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
   });
 
   it("runs on one thread where the page is not cross-origin isolated", async () => {
-    const { page } = await openPage(plain);
+    const { page } = await openPage(pages.plain);
     const info = await call<object>(page, "load", "it", "unet.onnx", { threads: 4 });
     expect(info).toMatchObject({ device: "wasm", threads: 1 });
     const result = await call<Pixels>(page, "translate", "it", "blob", "odd.png");
@@ -183,17 +172,17 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
   });
 
   it("translates on WebGPU", async () => {
-    const { page, origins } = await openPage(plain);
+    const { page, origins } = await openPage(pages.plain);
     const info = await call<object>(page, "load", "it", "resnet.onnx", { device: "webgpu" });
     expect(info).toMatchObject({ device: "webgpu", threads: 1 });
     const result = await call<Pixels>(page, "translate", "it", "bitmap", "odd.png");
     expect(largestDifference(result, await inNode("resnet", "odd.png"))).toBeLessThanOrEqual(1);
-    expect([...origins]).toEqual([plain.origin]);
+    expect([...origins]).toEqual([pages.plain.origin]);
     await page.context().close();
   });
 
   it("translates a drawing with the demo's generator in less than a second, and the page stays alive", async () => {
-    const { page } = await openPage(isolated);
+    const { page } = await openPage(pages.isolated);
     await call(page, "load", "it", "demo.onnx", { device: "wasm", threads: 2 });
     const { median, frames } = await call<{ median: number; frames: number }>(page, "time", "it", 128, 9);
     console.log(`demo generator, 128 px, wasm with 2 threads: ${median.toFixed(0)} ms`);
@@ -203,7 +192,7 @@ describe.skipIf(CHROMIUM === undefined)("pixcycle/web in Chromium", () => {
   });
 
   it("says what is wrong", async () => {
-    const { page } = await openPage(plain);
+    const { page } = await openPage(pages.plain);
     const failure = (action: string) => page.evaluate<string>(`page.failure(() => ${action})`);
     expect(await failure('page.load("x", "none.onnx")')).toMatch(
       /^PixcycleError E_DOWNLOAD: \/none.onnx cannot be loaded: the server answers 404\.$/,
