@@ -13,16 +13,16 @@ export class Camera {
     return this.stream !== undefined;
   }
 
-  /** @throws Error in words for the user, if there is no camera or it may not be used */
+  /** @throws Error in words for the user if there is no camera or it may not be used */
   async start(): Promise<void> {
     this.stop();
+    if (!isSecureContext) throw new Error("The camera needs a page that comes by https, or from localhost.");
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({
         video: { facingMode: this.facing, width: { ideal: 1280 }, height: { ideal: 720 } },
       });
     } catch (error) {
-      const refused = error instanceof DOMException && error.name === "NotAllowedError";
-      throw new Error(refused ? "The camera was not allowed." : "There is no camera here, or it is in use.");
+      throw new Error(reasonOf(error), { cause: error });
     }
     this.video.srcObject = this.stream;
     await this.video.play();
@@ -52,4 +52,11 @@ export class Camera {
     const square = new DOMRectReadOnly((videoWidth - side) / 2, (videoHeight - side) / 2, side, side);
     return { picture: this.video, square };
   }
+}
+
+function reasonOf(error: unknown): string {
+  const refused = error instanceof DOMException && error.name === "NotAllowedError";
+  return refused
+    ? "The camera was not allowed. The browser's settings for this page can allow it."
+    : "There is no camera here, or it is in use.";
 }

@@ -141,8 +141,8 @@ async function toggleCamera(): Promise<void> {
     return;
   }
   try {
-    drawing.keep();
     await camera.start();
+    drawing.keep();
     button("camera").setAttribute("aria-pressed", "true");
     button("turn").hidden = !(await camera.hasOther());
     say("The camera is translated. Press Camera again to keep the picture.");
