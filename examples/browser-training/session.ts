@@ -27,7 +27,10 @@ export class Session {
   private secondsPerStep = 0;
   private paused = false;
   private savedAt = 0;
-  private saving: Promise<void> = Promise.resolve();
+  /** Without its images, a state that is kept could not go on. */
+  private imagesKept = false;
+  /** Whether the last save of all that were asked for is kept. */
+  private saved: Promise<boolean> = Promise.resolve(false);
 
   constructor(private readonly store: TrainingStore) {
     button("pause").addEventListener("click", () => void this.attempt(() => this.togglePause()));
@@ -36,7 +39,7 @@ export class Session {
       button(kind).addEventListener("click", () => void this.attempt(() => this.download(kind)));
     }
     document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "hidden") void this.attempt(() => this.saveNow());
+      if (document.visibilityState === "hidden") void this.attempt(() => this.save());
     });
   }
 
@@ -46,13 +49,14 @@ export class Session {
     options: WebTrainOptions,
     weights: Readonly<Record<string, Blob>>,
   ): Promise<void> {
-    await this.attempt(() => this.store.begin(images));
+    this.imagesKept = await this.attempt(() => this.store.begin(images));
     this.losses.reset([]);
     await this.run(images, options, { weights });
   }
 
   /** Goes on with what is kept. */
   async continue(images: Images, { checkpoint, losses }: KeptState): Promise<void> {
+    this.imagesKept = true;
     this.losses.reset(losses);
     await this.run(images, {}, { checkpoint });
   }
@@ -75,7 +79,7 @@ export class Session {
           ? whole
           : this.secondsPerStep + SPEED_WEIGHT * (whole - this.secondsPerStep);
         this.showStep(step);
-        if (performance.now() - this.savedAt > SAVE_EVERY) void this.attempt(() => this.saveNow());
+        if (performance.now() - this.savedAt > SAVE_EVERY) void this.attempt(() => this.save());
       },
       onSample: (event) => this.samples.add(event),
       onCheckpoint: (event) => this.keep(event),
@@ -125,8 +129,11 @@ export class Session {
     }
     this.setPaused(true);
     await training.pause();
-    await this.saveNow();
-    if (this.paused) say(`Paused at step ${this.step}. The page may be closed: it goes on from here.`);
+    await this.save();
+    const kept = await this.saved;
+    if (!this.paused) return;
+    const what = kept ? "The page may be closed: it goes on from here." : "This step is not kept.";
+    say(`Paused at step ${this.step}. ${what}`);
   }
 
   private setPaused(paused: boolean): void {
@@ -142,21 +149,24 @@ export class Session {
     say(`${text} The model is ready to download.`);
   }
 
-  /** Asks for a checkpoint, which comes as an event, and waits until it is kept. */
-  private async saveNow(): Promise<void> {
-    if (this.training === undefined) return;
+  /** Asks for a checkpoint, which comes as an event, and waits until it is kept or has failed to be. */
+  private async save(): Promise<void> {
+    if (this.training === undefined || !this.imagesKept) return;
     this.savedAt = performance.now();
     await this.training.checkpoint();
-    await this.saving;
+    await this.saved;
   }
 
   private keep({ step, file }: WebCheckpointEvent): void {
+    if (!this.imagesKept) return;
     this.savedAt = performance.now();
     const { totalSteps } = this;
     const losses = this.losses.history.slice(0, step);
-    this.saving = this.saving.then(() =>
-      this.attempt(() => this.store.save({ step, totalSteps, losses, checkpoint: file })),
-    );
+    this.saved = this.saved.then(async (before) => {
+      const kept = await this.attempt(() => this.store.save({ step, totalSteps, losses, checkpoint: file }));
+      if (kept && !before) complain();
+      return kept;
+    });
   }
 
   private async download(kind: "safetensors" | "onnx"): Promise<void> {
@@ -172,11 +182,14 @@ export class Session {
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }
 
-  private async attempt(work: () => Promise<void>): Promise<void> {
+  /** Does something whose failure does not end the training. Returns whether it was done. */
+  private async attempt(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
       complain(error);
+      return false;
     }
   }
 }

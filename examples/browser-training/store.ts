@@ -29,14 +29,15 @@ export class TrainingStore {
 
   /** Keeps the images of a new training, instead of an earlier one with its state. */
   async begin(images: Images): Promise<void> {
-    await this.write((store) => {
+    await this.write("lose it", (store) => {
       store.clear();
       store.put(images, IMAGES);
     });
   }
 
+  /** Keeps a state of the training whose images are kept, instead of an earlier one. */
   async save(state: KeptState): Promise<void> {
-    await this.write((store) => store.put(state, STATE));
+    await this.write("take it back to the last save", (store) => store.put(state, STATE));
   }
 
   /** The kept training, if there is a whole one. */
@@ -50,15 +51,16 @@ export class TrainingStore {
   }
 
   async clear(): Promise<void> {
-    await this.write((store) => store.clear());
+    await this.write("lose it", (store) => store.clear());
   }
 
-  private write(work: (store: IDBObjectStore) => void): Promise<void> {
+  /** @param reload what a reload does to the training if there is no room */
+  private write(reload: string, work: (store: IDBObjectStore) => void): Promise<void> {
     const transaction = this.database.transaction(STORE, "readwrite", { durability: "strict" });
     work(transaction.objectStore(STORE));
     return new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(inWords(transaction.error));
+      transaction.onabort = () => reject(inWords(transaction.error, reload));
     });
   }
 }
@@ -70,9 +72,9 @@ function settled<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-function inWords(error: DOMException | null): Error {
+function inWords(error: DOMException | null, reload: string): Error {
   if (error?.name !== "QuotaExceededError") return error ?? new Error("The training was not kept.");
   return new Error(
-    "This browser has no room left to keep the training: it goes on, but a reload would lose it. Download it in time.",
+    `This browser has no room left to keep the training: it goes on, but a reload would ${reload}. Download it in time.`,
   );
 }
