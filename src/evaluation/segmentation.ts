@@ -18,7 +18,7 @@ export interface SegmentationScores {
   readonly pixelAccuracy: number;
   /** The mean over classes of the part of a class's pixels that are right; classes that no truth has are left out. */
   readonly classAccuracy: number;
-  /** The mean over classes of intersection over union; classes that neither has are left out. */
+  /** The mean over classes of intersection over union; ignored classes, and those that neither has, are left out. */
   readonly classIoU: number;
   readonly classes: readonly {
     readonly name: string;
@@ -93,13 +93,13 @@ export class LabelScorer {
     const count = (truth: number, output: number) => this.confusion[truth * n + output]!;
     const all = [...this.palette.keys()];
     const total = (of: (k: number) => number) => all.reduce((sum, k) => sum + of(k), 0);
-    const classes = this.palette.map(({ name }, c) => {
+    const classes = this.palette.map(({ name, ignore = false }, c) => {
       const pixels = total((k) => count(c, k));
       const union = pixels + total((k) => count(k, c)) - count(c, c);
       return {
         ...{ name, pixels },
         accuracy: pixels === 0 ? null : count(c, c) / pixels,
-        iou: union === 0 ? null : count(c, c) / union,
+        iou: ignore || union === 0 ? null : count(c, c) / union,
       };
     });
     return {

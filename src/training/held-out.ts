@@ -13,7 +13,7 @@ export const heldOutOptions = (options: Options): Options => ({
 });
 
 /**
- * The mean L1 distance (of values in [−1, 1]) on images that are not trained on: between output and truth for pix2pix,
+ * The mean L1 distance (of values in [0, 1]) on images that are not trained on: between output and truth for pix2pix,
  * and between an image and its translation there and back for CycleGAN.
  */
 export async function meanDistance(

@@ -26,6 +26,24 @@ describe("docs/errors.md", () => {
   });
 });
 
+/** The text of all TypeScript files below a folder of the repository. */
+function sources(folder: string): string {
+  const root = fileURLToPath(new URL(`../../${folder}/`, import.meta.url));
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  return files.map((name) => readFileSync(root + name, "utf8")).join("\n");
+}
+
+describe("every code", () => {
+  const [raised, tested] = [sources("src"), sources("test")];
+
+  it.each(Object.keys(ERROR_CODES))("%s is raised, and a test asks for it", (code) => {
+    expect(raised).toContain(`"${code}"`);
+    expect(tested).toMatch(new RegExp(`\\b${code}\\b`));
+  });
+});
+
 it.each(readdirSync(DOCS).filter((name) => name.endsWith(".md")))("%s names no unknown code", (name) => {
   const named = readFileSync(DOCS + name, "utf8").match(/\bE_[A-Z]+(?:_[A-Z]+)*\b(?!_…)/g) ?? [];
   expect(named.filter((code) => !Object.hasOwn(ERROR_CODES, code))).toEqual([]);

@@ -38,6 +38,14 @@ describe("LabelScorer", () => {
     expect(scorer.scores()).toMatchObject({ pixelAccuracy: 1 / 2, classAccuracy: 1 / 2, classIoU: 1 / 4 });
   });
 
+  it("gives an ignored class no IoU of its own, where outputs have it", () => {
+    const scorer = new LabelScorer(palette.map((entry, i) => ({ ...entry, ignore: i === 3 })));
+    scorer.add(labels([0, 3, 1]), labels([0, 0, 1]));
+    const { classIoU, classes } = scorer.scores();
+    expect(classIoU).toBeCloseTo((1 / 2 + 1) / 2, 12);
+    expect(classes[3]).toEqual({ name: "bus", pixels: 0, accuracy: null, iou: null });
+  });
+
   it("refuses images of other shapes", () => {
     expect(() => new LabelScorer(palette).add(labels([0]), labels([0, 1]))).toThrow("RGB images of one size");
   });
