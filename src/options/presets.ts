@@ -5,7 +5,7 @@ export type PresetValues = Omit<
   ModelOptions & DataOptions,
   "dataroot" | "phase" | "seed" | "num_threads" | "image_memory"
 > &
-  Pick<Options, "n_epochs" | "n_epochs_decay" | "max_steps">;
+  Pick<Options, "n_epochs" | "n_epochs_decay" | "max_steps" | "save_epoch_freq">;
 
 /** Values that both PyTorch presets share. */
 const torch = {
@@ -47,6 +47,7 @@ const torch = {
   n_epochs: 100,
   n_epochs_decay: 100,
   max_steps: 0,
+  save_epoch_freq: 5,
 } as const;
 
 /**
@@ -121,6 +122,7 @@ export const presets: Record<PresetName, PresetValues> = {
     // As many epochs as the steps need, however few the pairs.
     n_epochs: 40_000,
     max_steps: 40_000,
+    save_epoch_freq: 10,
   },
   "tf-cyclegan": {
     ...tensorflow,
@@ -171,7 +173,6 @@ export const defaults: Omit<Options, keyof PresetValues | "preset"> = {
   continue_train: false,
   epoch: "latest",
   overwrite: false,
-  save_epoch_freq: 5,
   save_latest_freq: 5000,
   val_freq: 0,
   early_stop: 0,

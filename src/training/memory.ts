@@ -43,6 +43,7 @@ export function checkMemory(
   });
 }
 
-function inUnits(bytes: number): string {
+/** Bytes in MiB or GiB. */
+export function inUnits(bytes: number): string {
   return bytes < 2 ** 30 ? `${Math.ceil(bytes / MIB)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

@@ -11,6 +11,7 @@ import type { Options } from "../options/schema.js";
 import type { ModelRunner } from "../runtime/runner.js";
 import { checkArchitecture } from "./architecture.js";
 import { loadCheckpoint } from "./checkpoint.js";
+import { diskWarning, freeSpace, keptCheckpoints } from "./disk.js";
 import { FolderStore } from "./folder-store.js";
 import type { TrainHooks } from "./hooks.js";
 import { checkMemory, describeMemory, type MemoryEstimate } from "./memory.js";
@@ -120,6 +121,7 @@ async function openAndTrain(
       const validate = measured ? { validate: await services.openValidation(options, runner) } : {};
       stopEarly?.throwIfAborted();
       await beginRun(folder, resolved);
+      if (deadline === undefined) await warnOfDisk(folder, start, options, estimate, hooks);
       return await runTraining({
         ...{ options, runner, data, start, ...validate },
         store: new FolderStore(folder),
@@ -134,6 +136,17 @@ async function openAndTrain(
   } finally {
     await data.close();
   }
+}
+
+async function warnOfDisk(
+  { path }: RunFolder,
+  start: TrainingPosition,
+  options: Options,
+  estimate: MemoryEstimate,
+  hooks: TrainHooks | undefined,
+): Promise<void> {
+  const warning = diskWarning(keptCheckpoints(start, options), estimate, await freeSpace(path));
+  if (warning !== undefined) hooks?.onNotice?.(warning);
 }
 
 /** Where the training begins; a continued one's state is loaded into the runner. */

@@ -55,6 +55,32 @@ describe("presets", () => {
     });
   });
 
+  it("has the values of TensorFlow's tutorials and of the VGG16 CycleGAN", () => {
+    const keras = {
+      adam_eps: 1e-7,
+      adam_form: "keras",
+      pool_size: 0,
+      n_epochs_decay: 0,
+      lr: 2e-4,
+      beta1: 0.5,
+    };
+    const tutorial = { netG: "unet_256", net_style: "tf", leaky_slope: 0.3, no_dropout: false };
+    const jitter = { interpolation: "nearest", load_size: 286, crop_size: 256, no_flip: false };
+    const shared = { ...keras, ...tutorial, ...jitter, gan_mode: "vanilla", update_order: "together" };
+    expect(presets["tf-pix2pix"]).toMatchObject({
+      ...{ ...shared, norm: "batch", norm_eps: 1e-3, norm_momentum: 0.01, lambda_D: 1, lambda_L1: 100 },
+      ...{ direction: "BtoA", max_steps: 40_000, save_epoch_freq: 10 },
+    });
+    expect(presets["tf-cyclegan"]).toMatchObject({
+      ...{ ...shared, norm: "instance_affine", norm_eps: 1e-5, lambda_D: 0.5 },
+      ...{ lambda_A: 10, lambda_B: 10, lambda_identity: 0.5, n_epochs: 200, save_epoch_freq: 5 },
+    });
+    expect(presets["vgg-cyclegan"]).toMatchObject({
+      ...{ ...keras, netG: "vgg16_unet", netD: "strided", n_layers_D: 4, norm: "instance_affine" },
+      ...{ norm_eps: 1e-3, leaky_slope: 0.2, gan_mode: "lsgan", lambda_A: 10, lambda_identity: 0.1 },
+    });
+  });
+
   it("sets every option, each to a value that its own schema accepts", () => {
     for (const preset of allOptions.preset.options) {
       const { options } = resolveOptions({ flags: { preset, dataroot: "data" } });
