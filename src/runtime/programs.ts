@@ -145,7 +145,7 @@ export function compileCopy(shapes: ReadonlyMap<string, Shape>): CompiledGraph {
   return compileToOnnx(Object.fromEntries(copies), { name: "copy" });
 }
 
-/** Compiles one Adam update of parameters, by `<network>/<name>`, from inputs `gradient/<network>/<name>`. */
+/** Compiles one Adam update of parameters on a device, by `<network>/<name>`, from inputs `gradient/<network>/<name>`. */
 export function compileUpdate(
   optimizer: string,
   parameters: ReadonlyMap<string, Shape>,
@@ -158,5 +158,5 @@ export function compileUpdate(
     const next = updateInGraph(graph, optimizer, key, input(graph, key, shape), gradient, adam);
     for (const [name, tensor] of next) outputs[stepOutputs.next(name)] = tensor;
   }
-  return compileToOnnx(outputs, { name: `optimizer ${optimizer}` });
+  return compileToOnnx(outputs, { name: `optimizer ${optimizer}`, target: "webgpu" });
 }
