@@ -123,6 +123,15 @@ describe("pixcycle eval", () => {
     expect(segmentation.identity.pixelAccuracy).toBeGreaterThan(0.3);
   });
 
+  it("has no identity where the channels differ, and says so", async () => {
+    await writeRun(join(cwd, "runs"), "colours", { no_dropout: true, input_nc: 1 });
+    const { scores, protocol } = await evaluated("colours", "--dataroot", "data");
+    expect(Object.keys(scores)).toEqual(["regression", "colours"]);
+    expect(protocol.baselines).toMatch(
+      /^no identity: 1 channels become 3; colour regression of degree 2, fitted/,
+    );
+  });
+
   it("scores pairs side by side", async () => {
     await writeImage(join(cwd, "side/test/pair.png"), noiseImage(40, 16));
     const { images, sizes } = await evaluated("pairs", "--dataroot", "side");

@@ -44,7 +44,7 @@ export async function runEvaluation(request: EvaluationRequest): Promise<Evaluat
       hint: "Give --features FILE.onnx for KID, or --aligned_truth where both sides have the same names.",
     });
   }
-  const { baselines, fitted } = set.paired ? await openBaselines(request) : unpairedBaselines(source);
+  const { baselines, described } = set.paired ? await openBaselines(request) : unpairedBaselines(source);
   const collector = features === undefined ? undefined : new FeatureCollector(features, seed);
   if (collector !== undefined && !set.paired) {
     for (const path of set.targets) await collector.addReal(await loadTarget(path, source));
@@ -55,7 +55,7 @@ export async function runEvaluation(request: EvaluationRequest): Promise<Evaluat
     ...(palette && { palette }),
   });
   const { worst: _, best: __, ...results } = evaluation;
-  const protocol = { ...describeData(request, set), ...describeMeasures(request, set, fitted) };
+  const protocol = { ...describeData(request, set), ...describeMeasures(request, set, described) };
   return { evaluation, report: { method: source.name, ...results, protocol } };
 }
 
@@ -89,19 +89,24 @@ async function loadTarget(path: string, { preparation, coding }: OutputSource) {
 
 /** Identity has a meaning only where both sides have the same channels. */
 function unpairedBaselines({ coding: { inputChannels, outputChannels } }: OutputSource) {
-  const baselines: Baseline[] = inputChannels === outputChannels ? [identityBaseline] : [];
-  return { baselines, fitted: "" };
+  const same = inputChannels === outputChannels;
+  const baselines: Baseline[] = same ? [identityBaseline] : [];
+  const described = same
+    ? "identity: the input as it is"
+    : `no identity: ${inputChannels} channels become ${outputChannels}`;
+  return { baselines, described };
 }
 
 async function openBaselines(request: EvaluationRequest) {
   const { source, data, fitPhase } = request;
-  const { baselines } = unpairedBaselines(source);
+  const { baselines, described } = unpairedBaselines(source);
   const training = await openTestSet({ ...data, phase: fitPhase }).catch((error: unknown) => {
     if (error instanceof PixcycleError && error.code.startsWith("E_DATA_")) return undefined;
     throw error;
   });
   if (training?.paired !== true) {
-    return { baselines, fitted: `no colour regression: ${data.dataroot} has no pairs of phase ${fitPhase}` };
+    const none = `no colour regression: ${data.dataroot} has no pairs of phase ${fitPhase}`;
+    return { baselines, described: `${described}; ${none}` };
   }
   const stride = Math.ceil(training.images.length / MOST_FITTED);
   const chosen = training.images.filter((_, i) => i % stride === 0);
@@ -113,7 +118,7 @@ async function openBaselines(request: EvaluationRequest) {
   }
   const regression = await fitColourRegression(pairs());
   const fitted = `colour regression of degree 2, fitted on ${chosen.length} of ${training.images.length} pairs of phase ${fitPhase}`;
-  return { baselines: [...baselines, regression], fitted };
+  return { baselines: [...baselines, regression], described: `${described}; ${fitted}` };
 }
 
 function describeData({ source, data }: EvaluationRequest, set: TestSet): Record<string, string> {
@@ -132,12 +137,12 @@ function describeData({ source, data }: EvaluationRequest, set: TestSet): Record
 function describeMeasures(
   { features, palette }: EvaluationRequest,
   set: TestSet,
-  fitted: string,
+  baselines: string,
 ): Record<string, string> {
   const paired = {
     "L1, PSNR": "of values in [0, 1], rounded as in a file; means over images",
     SSIM: "7×7 uniform window, sample covariances, per channel (scikit-image's default)",
-    baselines: ["identity: the input as it is", fitted].join("; "),
+    baselines,
   };
   const [black, white] = features?.range ?? [];
   const distance = features && {
