@@ -3,6 +3,9 @@ import { RandomStream } from "../random/philox.js";
 import { orthogonal } from "./orthogonal.js";
 import type { StateSpec } from "./state.js";
 
+/** What of a tensor decides how it starts. */
+export type InitialSpec = Pick<StateSpec, "shape" | "initial">;
+
 export type InitOptions = Pick<NetworkOptions, "init_type" | "init_gain">;
 
 /**
@@ -10,11 +13,11 @@ export type InitOptions = Pick<NetworkOptions, "init_type" | "init_gain">;
  * Fans are PyTorch's: fan_in = shape[1] · kh · kw, fan_out = shape[0] · kh · kw, for transposed convolutions too.
  */
 export function initialValue(
-  spec: StateSpec,
+  spec: InitialSpec,
   name: string,
   options: InitOptions,
   seed: number,
-): Float32Array {
+): Float32Array<ArrayBuffer> {
   const values = new Float32Array(spec.shape.reduce((product, extent) => product * extent, 1));
   const { initial } = spec;
   if (initial.kind === "constant") return values.fill(initial.value);
@@ -31,11 +34,11 @@ export function initialValue(
 }
 
 /** Fills a weight [out, in, 1, 1]. */
-function identity(weight: Float32Array, inputChannels: number): Float32Array {
+function identity(weight: Float32Array<ArrayBuffer>, inputChannels: number): Float32Array<ArrayBuffer> {
   return weight.map((_, i) => (Math.floor(i / inputChannels) === i % inputChannels ? 1 : 0));
 }
 
-function standardDeviation({ shape }: StateSpec, { init_type, init_gain }: InitOptions): number {
+function standardDeviation({ shape }: InitialSpec, { init_type, init_gain }: InitOptions): number {
   const field = shape.slice(2).reduce((product, extent) => product * extent, 1);
   const [fanIn, fanOut] = [shape[1]! * field, shape[0]! * field];
   if (init_type === "xavier") return init_gain * Math.sqrt(2 / (fanIn + fanOut));

@@ -5,7 +5,7 @@ import type { RandomStream } from "../random/philox.js";
  * `torch.nn.init.orthogonal_`: the weight, flattened to [shape[0], rest], has orthonormal rows (or columns, where there
  * are fewer of them), times the gain (Saxe et al., 2013). Gram–Schmidt with a second pass, on normal draws.
  */
-export function orthogonal(shape: Shape, gain: number, random: RandomStream): Float32Array {
+export function orthogonal(shape: Shape, gain: number, random: RandomStream): Float32Array<ArrayBuffer> {
   const rows = shape[0]!;
   const columns = shape.slice(1).reduce((product, extent) => product * extent, 1);
   const vectors = orthonormalVectors(Math.min(rows, columns), Math.max(rows, columns), random);

@@ -33,6 +33,7 @@ import type {
   StepSetup,
 } from "./runner.js";
 import { SessionCache } from "./session-cache.js";
+import type { MakeValues } from "./starting-values.js";
 import { counterTensor, StateStore } from "./state-store.js";
 import type { UpdateHelpers } from "./update-helpers.js";
 
@@ -55,6 +56,14 @@ interface TranslationSession {
   readonly session: GraphSession;
 }
 
+/** What other threads do for the engine's. */
+export interface EngineThreads {
+  /** Starts threads that help with updates on the host; they are closed with the engine. */
+  readonly startHelpers?: () => Promise<UpdateHelpers>;
+  /** Makes the values that the model starts with. */
+  readonly makeValues?: MakeValues;
+}
+
 /** A model on ONNX Runtime, in the thread that it is made in: a step may block that thread. */
 export class Engine implements ModelRunner {
   readonly model: Model;
@@ -73,8 +82,7 @@ export class Engine implements ModelRunner {
     private readonly ort: OrtModule,
     private readonly options: ModelOptions,
     private readonly settings: SessionSettings,
-    /** Starts threads that help with updates on the host; they are closed with the engine. */
-    startHelpers?: () => Promise<UpdateHelpers>,
+    { startHelpers, makeValues }: EngineThreads = {},
   ) {
     this.model = createModel(options);
     this.device = deviceOf(settings.device);
@@ -88,7 +96,7 @@ export class Engine implements ModelRunner {
     };
     if (settings.fp16) this.scaler = new LossScaler();
     const memory = this.device.resident ? new DeviceMemory(ort, settings) : new HostMemory(startHelpers);
-    this.state = new StateStore(memory, this.model, options, options.seed);
+    this.state = new StateStore(memory, this.model, options, options.seed, makeValues);
     for (const name of this.model.pools) this.pools.set(name, new ImagePool(options.pool_size));
     for (const name of Object.keys(this.model.optimizers)) this.updates.set(name, 0);
     this.steps = new SessionCache((entry) => entry.session.close());
@@ -160,7 +168,8 @@ export class Engine implements ModelRunner {
     );
     const feeds = new Map([["image", images]]);
     this.feedMasks(feeds, masks, undefined);
-    return (await this.state.memory.run(session, { feeds, fetches: ["result"] })).get("result")!;
+    const memory = await this.state.ready();
+    return (await memory.run(session, { feeds, fetches: ["result"] })).get("result")!;
   }
 
   async saveState(): Promise<TensorMap> {
@@ -191,7 +200,7 @@ export class Engine implements ModelRunner {
     });
     // A training may go on with float16, or without, however it began.
     for (const name of LOSS_SCALER_STATE) rest.delete(name);
-    this.state.load(rest);
+    await this.state.load(rest);
     this.scaler?.load(state);
     this.stepCount = stepCount;
     for (const [name, count] of updates) this.updates.set(name, count);
@@ -199,11 +208,11 @@ export class Engine implements ModelRunner {
   }
 
   async loadNetwork(network: string, weights: TensorMap): Promise<void> {
-    this.state.loadNetwork(network, weights);
+    await this.state.loadNetwork(network, weights);
   }
 
   async close(): Promise<void> {
-    await this.state.memory.close();
+    await this.state.close();
     await this.steps.clear();
     await this.translations.clear();
   }
@@ -214,7 +223,10 @@ export class Engine implements ModelRunner {
     part: Part,
     request: StepRequest,
   ): Promise<{ step: CompiledStep; result: RunResult }> {
-    const { step, session, gradients, setup } = await this.stepSession(batch, part);
+    // Other threads may make the first values while this one writes and loads the graph.
+    const filling = this.state.ready();
+    const [prepared, memory] = await Promise.all([this.stepSession(batch, part), filling]);
+    const { step, session, gradients, setup } = prepared;
     const { program, rewritten } = step;
     const feeds = new Map([
       ["real_A", batch.real_A],
@@ -227,7 +239,7 @@ export class Engine implements ModelRunner {
     const sums = program.optimizers.flatMap(({ name, gradientSum }) => (gradientSum ? [name] : []));
     const plans = this.planPools(feeds, step, batch.real_A.shape[0]!);
 
-    const outputs = await this.state.memory.run(session, {
+    const outputs = await memory.run(session, {
       feeds,
       fetches: [
         ...[...program.losses.keys()].map(stepOutputs.loss),
@@ -367,7 +379,8 @@ export class Engine implements ModelRunner {
     learningRate: number,
   ): Promise<void> {
     const adam = adamOptions(this.options);
-    await this.state.memory.update({
+    const memory = await this.state.ready();
+    await memory.update({
       ...{ optimizer, adam, gradients: this.gradientsOf(optimizer, gradients) },
       scalars: adamScalars(adam, learningRate, this.updates.get(optimizer)!),
     });

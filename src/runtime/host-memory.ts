@@ -22,8 +22,8 @@ export class HostMemory implements StateMemory {
   private helpers: Promise<UpdateHelpers> | undefined;
 
   /**
-   * @param startHelpers starts threads that take a share of large updates. It is called after the first run with such, since a session
-   * may change how this thread, and those that it starts from then on, treat denormal numbers.
+   * @param startHelpers starts threads that take a share of large updates. It is called with the first run that ends in such: a session
+   * may have changed how this thread, and those that it starts from then on, treat denormal numbers.
    */
   constructor(private readonly startHelpers?: () => Promise<UpdateHelpers>) {}
 
@@ -55,13 +55,13 @@ export class HostMemory implements StateMemory {
       entry.spare ??= new Float32Array(entry.data.length);
       targets.set(stepOutputs.next(key), entry.spare);
     }
+    if (worthSharing([...this.gradients.values()].map(({ length }) => length)))
+      this.helpers ??= this.startHelpers?.();
     const outputs = await session.run(inputs, targets);
     for (const key of rewritten) {
       const entry = this.entries.get(key)!;
       [entry.data, entry.spare] = [entry.spare!, entry.data];
     }
-    if (worthSharing([...this.gradients.values()].map(({ length }) => length)))
-      this.helpers ??= this.startHelpers?.();
     return outputs;
   }
 

@@ -98,6 +98,24 @@ describe("RandomStream", () => {
     expect(() => stream.int(0)).toThrow(RangeError);
   });
 
+  it("fills with normals like the single draws, from any place of a stream", () => {
+    const count = fc.integer({ min: 0, max: 9 });
+    fc.assert(
+      fc.property(count, count, fc.array(count, { maxLength: 4 }), (integers, normals, lengths) => {
+        const [single, filled] = [new RandomStream(3, "n"), new RandomStream(3, "n")];
+        for (const stream of [single, filled]) {
+          for (let i = 0; i < integers; i++) stream.uint32();
+          for (let i = 0; i < normals; i++) stream.normal();
+        }
+        for (const length of lengths) {
+          const expected = Float32Array.from({ length }, () => single.normal());
+          expect(filled.fillNormal(new Float32Array(length))).toEqual(expected);
+        }
+        expect(filled.uint32()).toBe(single.uint32());
+      }),
+    );
+  });
+
   it("draws standard normals: moments of 200,000 within five standard errors", () => {
     const values = new RandomStream(5, "normal").fillNormal(new Float32Array(200_000));
     const moment = (power: number) => values.reduce((sum, x) => sum + x ** power, 0) / values.length;

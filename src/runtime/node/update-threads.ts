@@ -9,6 +9,10 @@ import type { UpdateHelpers, UpdateTensors } from "../update-helpers.js";
 /** An update waits for memory: more threads than this do not make it faster. */
 const MOST_THREADS = 4;
 
+/** How many threads share the work on weights, the model's own included; 0 stands for every core. */
+export const updateThreads = (threads: number): number =>
+  Math.min(threads || availableParallelism(), MOST_THREADS);
+
 /** The buffers of tensors, to hand over with a message. */
 export const buffersOf = (tensors: readonly UpdateTensors[]): ArrayBuffer[] =>
   tensors
@@ -26,8 +30,7 @@ export const buffersOf = (tensors: readonly UpdateTensors[]): ArrayBuffer[] =>
  * @param threads of the model, the calling one included; 0 stands for every core
  */
 export async function startUpdateThreads(threads: number): Promise<UpdateHelpers> {
-  const count = Math.min(threads || availableParallelism(), MOST_THREADS) - 1;
-  const started = Array.from({ length: count }, startThread);
+  const started = Array.from({ length: updateThreads(threads) - 1 }, startThread);
   const flushes = await Promise.all(
     started.map((remote) => remote.method<[], boolean>("flushesDenormals")()),
   );

@@ -7,6 +7,7 @@ import { ExportedGenerator } from "../exported.js";
 import type { OrtModule } from "../ort.js";
 import { GeneratorEngine } from "../translator.js";
 import type { WorkerSetup } from "./protocol.js";
+import { valuesInThreads } from "./starting-threads.js";
 import { startUpdateThreads } from "./update-threads.js";
 
 /** The thread that owns a model: ONNX Runtime blocks it during a step, and the main thread stays alive. */
@@ -22,7 +23,10 @@ function create(): object {
   const { settings } = setup;
   if (setup.kind === "exported") return new ExportedGenerator(runtime, setup.model, settings);
   if (setup.kind === "generator") return new GeneratorEngine(runtime, setup.generator, settings);
-  return new Engine(runtime, setup.options, settings, () => startUpdateThreads(settings.threads));
+  return new Engine(runtime, setup.options, settings, {
+    startHelpers: () => startUpdateThreads(settings.threads),
+    makeValues: (wanted) => valuesInThreads(settings.threads, wanted),
+  });
 }
 
 try {
