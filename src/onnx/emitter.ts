@@ -17,6 +17,8 @@ export class OnnxEmitter {
   private readonly made = new Map<unknown, unknown>();
   private readonly views = new Map<string, { readonly x: string; readonly from: readonly number[] }>();
   private scope = "";
+  /** Whether nodes made now are not to be shared. */
+  private repeating = false;
   private half = false;
 
   /** Nodes made from now on are named after this scope; profiles show it. */
@@ -52,7 +54,7 @@ export class OnnxEmitter {
   ): readonly string[] {
     const key = `${opType}|${inputs.join(",")}|${JSON.stringify(attributes)}`;
     const found = this.known.get(key);
-    if (found) return found;
+    if (found && !this.repeating) return found;
     const id = this.nodes.length;
     const outputs = Array.from({ length: outputCount }, (_, i) => (i === 0 ? `v${id}` : `v${id}.${i}`));
     this.nodes.push({ opType, name: `${this.scope}/${opType}#${id}`, inputs, outputs, attributes });
@@ -64,6 +66,17 @@ export class OnnxEmitter {
   once<T>(key: unknown, make: () => T): T {
     if (!this.made.has(key)) this.made.set(key, make());
     return this.made.get(key) as T;
+  }
+
+  /**
+   * What `make` emits, for each use anew: results that are large and of little work, which would be kept between the uses.
+   */
+  repeated<T>(make: () => T): T {
+    const outer = this.repeating;
+    this.repeating = true;
+    const made = make();
+    this.repeating = outer;
+    return made;
   }
 
   /** A node with one output. */

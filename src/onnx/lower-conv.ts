@@ -204,8 +204,10 @@ function productPerTap(e: OnnxEmitter, images: readonly string[], gradient: stri
 
 /** One product with the columns of the image; its result is in the weight's layout already. */
 function imageColumns(e: OnnxEmitter, images: readonly string[], gradient: string, g: Geometry): string {
-  const parts = runs(e, images, g).map((run) => e.reshape(run, [g.channels, 1, g.length]));
-  const columns = e.reshape(e.concat(parts, 1), [g.channels * g.taps.length, g.length]);
+  const columns = e.repeated(() => {
+    const parts = runs(e, images, g).map((run) => e.reshape(run, [g.channels, 1, g.length]));
+    return e.reshape(e.concat(parts, 1), [g.channels * g.taps.length, g.length]);
+  });
   const product = e.one("Gemm", [firstRun(e, gradient, g), columns], { transB: 1 });
   return e.view(product, [g.outputs, g.channels * g.taps.length], [g.outputs, g.channels, ...g.kernel]);
 }
