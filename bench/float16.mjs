@@ -29,12 +29,12 @@ async function timed(engine, batch) {
   return { losses, scaling, seconds: (performance.now() - start) / 1000 };
 }
 
-const skips = [];
+let skips = [];
 let window = [];
 for (let i = 0; i < Number(steps); i++) {
   const batch = { real_A: image(trainA, i), real_B: image(trainB, i) };
   const pair = [await timed(single, batch), await timed(half, batch)];
-  const { skipped } = pair[1].scaling;
+  const { skipped, lossScale } = pair[1].scaling;
   if (skipped.length > 0) skips.push(`${i + 1} (${skipped.join(", ")})`);
   window.push(pair);
   if (window.length < WINDOW && i + 1 < Number(steps)) continue;
@@ -42,11 +42,9 @@ for (let i = 0; i < Number(steps); i++) {
     (window.reduce((sum, results) => sum + results[which].losses[name], 0) / window.length).toFixed(3);
   const losses = Object.keys(pair[0].losses).map((name) => `${name} ${mean(0, name)} / ${mean(1, name)}`);
   const seconds = [0, 1].map((which) => median(window.map((results) => results[which].seconds)).toFixed(2));
-  console.log(`to step ${i + 1}: ${losses.join("  ")}  ${seconds.join(" / ")} s`);
-  window = [];
+  const scale = `skipped: ${skips.join("; ") || "none"}; the scale is ${lossScale}`;
+  console.log(`to step ${i + 1}: ${losses.join("  ")}  ${seconds.join(" / ")} s; ${scale}`);
+  [window, skips] = [[], []];
 }
-console.log(
-  `skipped: ${skips.join("; ") || "none"}; the scale is ${(await half.saveState()).get("loss_scale").data[0]}`,
-);
 await single.close();
 await half.close();
