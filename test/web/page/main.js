@@ -36,7 +36,7 @@ globalThis.page = {
     const { width, height, data } = await open.get(name).translate(await pictureAs(kind, url), preparation);
     return { width, height, data: Array.from(data) };
   },
-  /** The median of several translations of a drawing, in milliseconds, and the frames that the page drew meanwhile. */
+  /** Median and fastest of several translations of a drawing, in milliseconds, and the frames that the page drew meanwhile. */
   async time(name, side, runs) {
     const canvas = new OffscreenCanvas(side, side);
     const context = canvas.getContext("2d");
@@ -59,7 +59,8 @@ globalThis.page = {
       await open.get(name).translate(canvas);
       times.push(performance.now() - begin);
     }
-    return { median: times.sort((a, b) => a - b)[runs >> 1], frames };
+    times.sort((a, b) => a - b);
+    return { median: times[runs >> 1], fastest: times[0], frames };
   },
   async failure(action) {
     try {
