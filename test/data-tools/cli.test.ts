@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/image.js";
+import { encodeSafetensors } from "../../src/formats/safetensors.js";
 import { runCli, startCli } from "../cli/run-cli.js";
 import { noiseImage, temporaryFolder, writeImage } from "../data/files.js";
 import { makeTarGz } from "./archives.js";
@@ -111,12 +112,12 @@ describe("pixcycle data", () => {
     const again = await runCli([...args, server.at("/k/edges2shoes.tar.gz", serveBytes(tar))], { cwd });
     expect([again.status, again.stdout.split("\n")[0]]).toEqual([
       0,
-      "killed/edges2shoes is ready: 1 images (pairs, edges | photo)",
+      "killed/edges2shoes is ready: 1 image (pairs, edges | photo)",
     ]);
     expect(server.ranges.get("/k/edges2shoes.tar.gz")).toEqual([`bytes=${300_000 - 65_536}-`]);
     expect(readdirSync(join(cwd, "killed")).sort()).toEqual(["edges2shoes", "edges2shoes.tar.gz.sha256"]);
     const known = await runCli(args.slice(0, -1), { cwd });
-    expect([known.status, known.stdout]).toEqual([0, expect.stringMatching(/is there already: 1 images/)]);
+    expect([known.status, known.stdout]).toEqual([0, expect.stringMatching(/is there already: 1 image /)]);
   });
 
   it("where the disk is full, while it fetches or extracts, keeps what is whole and goes on later", async () => {
@@ -167,6 +168,26 @@ describe("pixcycle data", () => {
     const { status, stdout, stderr } = await runCli(args, { cwd });
     expect([status, stdout]).toEqual([2, ""]);
     expect(stderr.startsWith(line), stderr).toBe(true);
+  });
+
+  it("fetches a generator and says how to use it", async () => {
+    const tensor = { dtype: "F32", shape: [1], data: new Float32Array(1) } as const;
+    const file = Buffer.from(encodeSafetensors(new Map([["model.1.weight", tensor]])));
+    const mirror = server.at("/m/zebra2horse.pth", serveBytes(file));
+    const { status, stdout } = await runCli(
+      ["model", "get", "zebra2horse", "--mirror", mirror, "--dir", "m"],
+      {
+        cwd,
+      },
+    );
+    expect([status, stdout.trim().split("\n")]).toEqual([
+      0,
+      [
+        expect.stringMatching(/^m\/zebra2horse\.pth is ready \(/),
+        "look into it: pixcycle inspect m/zebra2horse.pth",
+        "use it:       pixcycle translate m/zebra2horse.pth photos/",
+      ],
+    ]);
   });
 
   it("lists what there is", async () => {

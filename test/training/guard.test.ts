@@ -186,6 +186,40 @@ describe("a loss that is not a number", () => {
   });
 });
 
+describe("a training that goes wrong", () => {
+  it("says what it looks like, once, and writes it down", async () => {
+    const prepare = (runner: FakeRunner) => {
+      runner.lossAt = (step) => (step <= 200 ? 1 : 4);
+      const step = runner.step.bind(runner);
+      // In the toy, the truth is the input.
+      runner.step = async (batch, request) => {
+        const { losses, visuals } = await step(batch, request);
+        const inverted = Object.entries(visuals).map(([name, { shape, data }]) => [
+          name,
+          { shape, data: data.map((value) => -value) },
+        ]);
+        return { losses, visuals: Object.fromEntries(inverted) };
+      };
+    };
+    const given = { n_epochs: 400, display_freq: 500, save_epoch_freq: 1000, save_latest_freq: 5000 };
+    const { notices } = await train({ given, prepare });
+    const signs = notices.filter((line) => line.startsWith("It looks as if"));
+    // The toy's discriminator has losses below zero.
+    expect(signs).toEqual([
+      expect.stringContaining("the discriminator tells real from generated"),
+      expect.stringContaining("the reconstruction losses rise instead of falling"),
+      expect.stringContaining("the colours come out inverted"),
+    ]);
+    const lines = (await read("metrics.jsonl")).trim().split("\n");
+    const written = lines.map((text) => JSON.parse(text)).filter(({ notice }) => notice !== undefined);
+    expect(written.map(({ step, notice }) => [step, notice])).toEqual([
+      [600, signs[0]],
+      [800, signs[1]],
+      [2000, signs[2]],
+    ]);
+  });
+});
+
 describe("validation", () => {
   it("keeps the best checkpoint, however many follow", async () => {
     const given = { val_freq: 1, save_epoch_freq: 100, save_latest_freq: 2 };

@@ -8,6 +8,7 @@ import {
 import { type GetOptions, type GetResult, getDataSet, getModel } from "../../data/download/get.js";
 import { downloadProgress } from "../../data/download/progress.js";
 import { megabytes } from "../../data/download/space.js";
+import { counted } from "../../formats/words.js";
 import type { CommandCall, CommandFlag, CommandOutput } from "../command.js";
 import { isOn, text } from "../flags.js";
 import { progressSink } from "../output.js";
@@ -26,12 +27,12 @@ export async function runGetData(
 ): Promise<undefined> {
   const file = findRemote(call.args[1] ?? "", dataSets);
   const result = await watched(call, output, signal, "datasets", (options) => getDataSet(file, options));
-  const leftOut = result.leftOut ? `, ${result.leftOut} other files left out` : "";
+  const leftOut = result.leftOut ? `, ${counted(result.leftOut, "other file")} left out` : "";
   const state = result.fetched ? "is ready" : "is there already";
   const model = file.collection === "pix2pix" ? "pix2pix" : "cycle_gan";
   const direction = file.collection === "pix2pix" && file.name === "facades" ? " --direction BtoA" : "";
   print(output, result, [
-    `${result.path} ${state}: ${result.images} images${leftOut} (${file.note})`,
+    `${result.path} ${state}: ${counted(result.images ?? 0, "image")}${leftOut} (${file.note})`,
     ...(result.archive === undefined ? [] : [`the archive is kept: ${result.archive}`]),
     `look into it: pixcycle data check ${result.path}`,
     `train on it:  pixcycle train --model ${model} --dataroot ${result.path}${direction}`,
@@ -50,6 +51,7 @@ export async function runGetModel(
   print(output, result, [
     `${result.path} ${state} (${file.note})`,
     `look into it: pixcycle inspect ${result.path}`,
+    `use it:       pixcycle translate ${result.path} photos/`,
   ]);
 }
 
