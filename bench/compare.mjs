@@ -1,7 +1,7 @@
-// node bench/compare.mjs --model cycle_gan|pix2pix [--size 256] [--batch 1] [--steps 3] [--rounds 2] [--threads 2]
+// node bench/compare.mjs --model cycle_gan|pix2pix [--size 256] [--batch 1] [--steps 3] [--rounds 2] [--threads 2] [--checkpointing]
 // Times whole training steps and single translations of pixcycle and of PyTorch (bench/pytorch/bench.py) in turn, in one
 // run on one machine, and what a large float32 product reaches there (bench/gemm.mjs). Prints medians, the ratio of each pair,
-// and the share of that limit. Needs `npm run build`, and python3-torch.
+// and the share of that limit. With --checkpointing pixcycle computes activations again. Needs `npm run build`, and python3-torch.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -16,13 +16,15 @@ const { values } = parseArgs({
     steps: number(3),
     rounds: number(2),
     threads: number(2),
+    checkpointing: { type: "boolean", default: false },
     python: { type: "string", default: "python3" },
   },
 });
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const shared = ["model", "size", "batch", "steps", "threads"].flatMap((name) => [`--${name}`, values[name]]);
+const own = values.checkpointing ? ["--checkpointing"] : [];
 const contestants = {
-  pixcycle: [process.execPath, [path("../bin/pixcycle.js"), "bench", ...shared, "--json"]],
+  pixcycle: [process.execPath, [path("../bin/pixcycle.js"), "bench", ...shared, ...own, "--json"]],
   PyTorch: [values.python, [path("pytorch/bench.py"), ...shared]],
   limit: [process.execPath, [path("gemm.mjs"), "--threads", values.threads]],
 };
@@ -58,5 +60,7 @@ for (const [figure, title, digits] of [
 const work = figureOf("pixcycle", "gigaflopPerStep");
 const speeds = ["pixcycle", "PyTorch"].map((name) => work / figureOf(name, "secondsPerStep"));
 const limit = figureOf("limit", "gigaflopsPerSecond");
+const setup = ["graphSeconds", "sessionSeconds"].map((name) => figureOf("pixcycle", name).toFixed(1));
+console.log(`of pixcycle's first step, its graph ${setup[0]} s and its session ${setup[1]} s`);
 row("step, GFLOP/s", ...speeds, 0);
 row(`% of ${limit.toFixed(0)} GFLOP/s`, ...speeds.map((speed) => (100 * speed) / limit), 0);
