@@ -14,6 +14,16 @@ export interface BrowserSettings {
   readonly fp16?: boolean;
 }
 
+/** What ONNX Runtime holds in a page, in bytes. */
+export interface HeldMemory {
+  /** The graphics card's buffers. */
+  readonly buffers: number;
+  /** All buffers that were ever made there. */
+  readonly made: number;
+  /** wasm's heap, which only grows. */
+  readonly heap: number;
+}
+
 const PAGE = fileURLToPath(new URL("page", import.meta.url));
 
 /** Runs in the page. */
@@ -59,6 +69,10 @@ export class BrowserModels {
       loadNetwork: (...args) => call(model, "loadNetwork", ...args),
       close: () => call(model, "close"),
     };
+  }
+
+  memory(): Promise<HeldMemory> {
+    return this.remote.method<[], HeldMemory>("memory")();
   }
 
   stop(): Promise<void> {

@@ -4,6 +4,7 @@ import { compileCopy } from "../../../dist/runtime/programs.js";
 import { openEngine } from "../../../dist/web/model-engine.js";
 import { ortModule } from "../../../dist/web/ort-module.js";
 import { onDevice } from "../../../dist/web/runtime.js";
+import { heldMemory } from "./held-memory.js";
 
 /**
  * The models that the tests have open, as the package's own worker for training has one: in one worker they share ONNX
@@ -18,6 +19,10 @@ class Models {
     const { engine, device } = await openEngine(options, settings);
     if (device !== settings.device) throw new Error(`The page has ${device}.`);
     return this.open.push(engine) - 1;
+  }
+
+  memory() {
+    return heldMemory();
   }
 
   call(model, method, ...args) {
