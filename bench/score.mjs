@@ -1,4 +1,4 @@
-// node bench/score.mjs DATASET [NAME=OUTPUT_FOLDER]... [--direction BtoA]
+// node bench/score.mjs DATASET [NAME=OUTPUT_FOLDER]... [--direction BtoA] [--phase dense]
 // Scores folders of outputs against a set's test truth, beside the identity and colour-regression baselines.
 // Give a NAME several times, once per seed, for the mean and the standard deviation. Needs `npm run build` first.
 import { existsSync } from "node:fs";
@@ -9,12 +9,14 @@ import { formatScores } from "../dist/evaluation/scores.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { direction: { type: "string", default: "AtoB" } },
+  options: { direction: { type: "string", default: "AtoB" }, phase: { type: "string", default: "test" } },
 });
 const [dataset, ...methods] = positionals;
 const wrong = methods.some((method) => !/^[^=]+=.+/.test(method));
 if (dataset === undefined || wrong || !["AtoB", "BtoA"].includes(values.direction)) {
-  console.error("usage: node bench/score.mjs DATASET [NAME=OUTPUT_FOLDER]... [--direction AtoB|BtoA]");
+  console.error(
+    "usage: node bench/score.mjs DATASET [NAME=OUTPUT_FOLDER]... [--direction AtoB|BtoA] [--phase PHASE]",
+  );
   process.exit(2);
 }
 const [input, output] = values.direction === "AtoB" ? ["A", "B"] : ["B", "A"];
@@ -30,10 +32,12 @@ for (const method of methods) {
   runs.set(name, [...(runs.get(name) ?? []), `${name} ${run + 1}`]);
   outputs.set(`${name} ${run + 1}`, method.slice(name.length + 1));
 }
-const table = await compareFolders({ ...folders("test"), fit: folders(fitSplit), outputs }).catch((error) => {
-  console.error(error.toLine?.() ?? error);
-  process.exit(1);
-});
+const table = await compareFolders({ ...folders(values.phase), fit: folders(fitSplit), outputs }).catch(
+  (error) => {
+    console.error(error.toLine?.() ?? error);
+    process.exit(1);
+  },
+);
 
 const MEASURES = ["l1", "psnr", "ssim"];
 const combine = (rows, fold) => Object.fromEntries(MEASURES.map((m) => [m, fold(rows.map((row) => row[m]))]));

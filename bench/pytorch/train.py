@@ -185,6 +185,7 @@ def parse_arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--time-limit", type=float, help="seconds after which to stop and save")
     parser.add_argument("--test_every", type=int, default=1000, help="steps between test images and saved networks")
+    parser.add_argument("--phase", default="test", help="folders of the test images, such as dense for denseA and denseB")
     parser.add_argument("--print_every", type=int, default=100)
     parser.add_argument("--eval", action="store_true", help="test images with running statistics and without dropout")
     for name in ("no_dropout", "learn_residual"):
@@ -210,16 +211,18 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
     random.seed(arguments.seed)  # the image pools draw from it
-    data_only = {"dataroot", "out", "draws"}
+    data_only = {"dataroot", "out", "draws", "phase"}
     given = {name: value for name, value in vars(arguments).items() if value is not None and name not in data_only}
     model = make_model(given)
     model.make_optimisers()
 
-    sizes = {"trainA": arguments.load_size, "trainB": arguments.load_size, "testA": arguments.size, "testB": arguments.size}
-    folders = {side: load_folder(arguments.dataroot / side, size) for side, size in sizes.items()}
+    def load(phase, size):
+        return {side: load_folder(arguments.dataroot / f"{phase}{side}", size) for side in "AB"}
+
+    train = load("train", arguments.load_size)
     make_data = Aligned if arguments.model == "pix2pix" else Unaligned
-    data = make_data(folders["trainA"], folders["trainB"], random.Random(arguments.seed + 1))
-    tests = {"A": folders["testA"], "B": folders["testB"]}
+    data = make_data(train["A"], train["B"], random.Random(arguments.seed + 1))
+    tests = load(arguments.phase, arguments.size)
 
     if arguments.draws is None:
         factors = rate_factors(arguments, math.ceil(len(data) / arguments.batch_size))
