@@ -44,6 +44,14 @@ export interface SessionSettings {
   readonly profilePrefix?: string;
 }
 
+/** How a training step is computed, of all settings. */
+export type StepComputation = Pick<SessionSettings, "conv" | "checkpointing" | "fp16">;
+
+/** Those of the settings that say how a step is computed, where they are not the default. */
+export function stepComputation({ conv, checkpointing, fp16 }: StepComputation): StepComputation {
+  return { ...(conv && { conv }), ...(checkpointing && { checkpointing }), ...(fp16 && { fp16 }) };
+}
+
 /** An output that stayed in the device's memory. Whoever has it disposes of it, once. */
 export class DeviceBuffer {
   private disposed = false;

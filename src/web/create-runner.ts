@@ -1,13 +1,13 @@
 import { checkFloat16 } from "../options/conflicts.js";
 import type { ModelOptions } from "../options/schema.js";
 import type { RemoteObject } from "../runtime/calls.js";
-import type { SessionSettings } from "../runtime/ort.js";
+import { type StepComputation, stepComputation } from "../runtime/ort.js";
 import type { ModelRunner } from "../runtime/runner.js";
 import { connectWorker, type PageRuntimeSettings, runtimeSettings } from "./remote.js";
 import type { TrainingSetup } from "./training-setup.js";
 
-/** Where a model runs, and how its convolutions are computed on the CPU. */
-export interface PageRunnerSettings extends PageRuntimeSettings, Pick<SessionSettings, "conv" | "fp16"> {}
+/** Where a model runs, and how its steps are computed. */
+export interface PageRunnerSettings extends PageRuntimeSettings, StepComputation {}
 
 /**
  * Starts a model with fresh weights in a web worker, as `createRunner` of Node does in a thread. Its methods throw
@@ -16,10 +16,9 @@ export interface PageRunnerSettings extends PageRuntimeSettings, Pick<SessionSet
  */
 export function createRunner(options: ModelOptions, settings: PageRunnerSettings = {}): ModelRunner {
   checkFloat16(settings);
-  const { conv, fp16, ...runtime } = settings;
   const { worker, remote } = startTrainingWorker({
     ...{ kind: "model", options },
-    settings: { ...runtimeSettings(runtime), ...(conv && { conv }), ...(fp16 && { fp16 }) },
+    settings: { ...runtimeSettings(settings), ...stepComputation(settings) },
   });
   return {
     step: remote.method("step"),

@@ -1,12 +1,12 @@
 import type { ModelOptions } from "../options/schema.js";
 import { Engine } from "../runtime/engine.js";
-import { noHalf, type SessionSettings } from "../runtime/ort.js";
+import { noHalf, type StepComputation, stepComputation } from "../runtime/ort.js";
 import { probeDevice } from "../runtime/probe.js";
 import { ortModule } from "./ort-module.js";
 import { onDevice, type Runtime, type RuntimeSettings } from "./runtime.js";
 
-/** Where a model runs, and how its convolutions are computed on the CPU. */
-export interface RunnerSettings extends RuntimeSettings, Pick<SessionSettings, "conv" | "fp16"> {}
+/** Where a model runs, and how its steps are computed. */
+export interface RunnerSettings extends RuntimeSettings, StepComputation {}
 
 /** A model in training, in this thread. */
 export interface OpenEngine extends Pick<Runtime, "device" | "threads"> {
@@ -26,8 +26,7 @@ export function openEngine(options: ModelOptions, settings: RunnerSettings): Pro
     await probeDevice(module, where, settings.fp16);
     const engine = new Engine(module, options, {
       ...{ threads: 0, device: where },
-      ...(settings.conv && { conv: settings.conv }),
-      ...(settings.fp16 && { fp16: true }),
+      ...stepComputation(settings),
     });
     return { engine, device, threads };
   });

@@ -3,6 +3,7 @@ import { encodeSafetensors } from "../formats/safetensors.js";
 import { networkWeights } from "../networks/state-dict.js";
 import type { Options } from "../options/schema.js";
 import type { Engine } from "../runtime/engine.js";
+import { stepComputation } from "../runtime/ort.js";
 import { meanDistance } from "../training/held-out.js";
 import type { TrainHooks } from "../training/hooks.js";
 import { sampleImages } from "../training/sample-images.js";
@@ -41,7 +42,8 @@ export class Training {
     const data = await openTrainingData(options, request.images);
     const { engine, device, threads } = await openEngine(options, {
       device: options.device === "cpu" ? "wasm" : options.device,
-      ...{ threads: options.threads, conv: options.conv, fp16: options.fp16 },
+      threads: options.threads,
+      ...stepComputation(options),
       ...(request.runtime !== undefined && { runtime: request.runtime }),
     });
     const validate = await openValidation(options, request, engine);

@@ -39,15 +39,15 @@ describe.skipIf(CHROMIUM === undefined)("a model in training in Chromium", () =>
   }
 
   it.each([
-    ["pix2pix", "isolated"],
-    ["cycle_gan", "plain"],
+    ["pix2pix", "isolated", {}],
+    ["cycle_gan", "plain", { checkpointing: true }],
   ] as const)(
-    "%s on wasm, in a page that is %s, takes the steps that it takes in Node",
-    async (model, kind) => {
+    "%s on wasm, in a page that is %s, with %j, takes the steps that it takes in Node",
+    async (model, kind, computation) => {
       const page = await pages.browser.newPage();
       await page.goto(`${pages[kind].origin}/training.html`);
       const node = createRunner(MODELS[model], { threads: 1 });
-      await call(page, "create", "it", MODELS[model], { device: "wasm", threads: 2 });
+      await call(page, "create", "it", MODELS[model], { device: "wasm", threads: 2, ...computation });
       for (let step = 0; step < STEPS; step++) {
         const batch = batchOf(model, step);
         const { losses } = await node.step(batch, { learningRate: LEARNING_RATE });
