@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
+import { elements } from "../graph/shape.js";
 import type { CompiledGraph } from "../onnx/compile.js";
 import type { LoweringSettings } from "../onnx/lowerings.js";
 import { type Device, deviceOf } from "./device.js";
@@ -8,7 +9,12 @@ import { type Device, deviceOf } from "./device.js";
 /** What pixcycle uses of ONNX Runtime; onnxruntime-node and onnxruntime-web both have it. */
 export interface OrtModule {
   readonly InferenceSession: {
-    create(model: Uint8Array, options?: InferenceSession.SessionOptions): Promise<OrtSession>;
+    /** @param fillsAll whether all runs give a tensor for every output */
+    create(
+      model: Uint8Array,
+      options?: InferenceSession.SessionOptions,
+      fillsAll?: boolean,
+    ): Promise<OrtSession>;
   };
   readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => Tensor;
 }
@@ -81,6 +87,8 @@ export class GraphSession {
     private readonly session: OrtSession,
     /** Outputs that stay in the device's memory. */
     readonly kept: ReadonlySet<string>,
+    /** Whether every output is given an array. */
+    private readonly fillsAll: boolean,
   ) {}
 
   /**
@@ -95,7 +103,9 @@ export class GraphSession {
   ): Promise<GraphSession> {
     const device = deviceOf(settings.device);
     const resident = new Set(device.resident ? kept : []);
-    const session = await openSession(ort, graph.bytes, device, {
+    // Models of constant weights answer with one image, and would be copied to be sealed.
+    const fillsAll = device.name === "cpu" && !settings.optimize;
+    const sessionOptions: InferenceSession.SessionOptions = {
       // What `all` adds, ONNX Runtime's own layout of convolutions, takes 0.2 s and does not make them faster (measured).
       graphOptimizationLevel: settings.optimize ? "extended" : "disabled",
       // ONNX Runtime's plan of one block for all activations would come on top of what the first run has taken from the
@@ -105,8 +115,9 @@ export class GraphSession {
       ...(settings.profilePrefix && { enableProfiling: true, profileFilePrefix: settings.profilePrefix }),
       ...(resident.size > 0 && { preferredOutputLocation: locations(graph, resident) }),
       extra: { session: { ...EXTRA, ...(device.resident && { disable_cpu_ep_fallback: "1" }) } },
-    });
-    return new GraphSession(ort, graph, session, resident);
+    };
+    const session = await openSession(ort, graph.bytes, device, sessionOptions, fillsAll);
+    return new GraphSession(ort, graph, session, resident, fillsAll);
   }
 
   /** Wraps an array without copying it. */
@@ -142,15 +153,18 @@ export class GraphSession {
     // With outputs on the device, onnxruntime-node leaves given arrays as they are.
     const reuses = this.kept.size === 0;
     const wanted: Record<string, Tensor | null> = {};
-    for (const [name, target] of fetches) {
+    const targets = new Map(fetches);
+    for (const [name, given] of fetches) {
       const shape = this.graph.layouts.get(name)!;
+      const target = given ?? (this.fillsAll ? new Float32Array(elements(shape)) : undefined);
+      targets.set(name, target);
       wanted[onnxOutput(name)] = target && reuses ? this.tensor({ data: target, shape }) : null;
     }
     for (const name of this.kept) wanted[onnxOutput(name)] = null;
     const results = await this.session.run(inputs, wanted).catch((error: unknown) => {
       throw NO_HALF.test(String(error)) ? noHalf(error) : error;
     });
-    const outputs = [...fetches].map(([name, target]) => {
+    const outputs = [...targets].map(([name, target]) => {
       const data = (reuses && target) || (results[onnxOutput(name)]!.data as Float32Array);
       return [name, { shape: this.graph.outputs.get(name)!, data }] as const;
     });
@@ -195,6 +209,7 @@ function locations(graph: CompiledGraph, kept: ReadonlySet<string>): Record<stri
 
 /**
  * Makes a session of any model on a device.
+ * @param fillsAll whether all runs give a tensor for every output
  * @throws PixcycleError E_DEVICE where the device is not there
  */
 export async function openSession(
@@ -202,13 +217,11 @@ export async function openSession(
   model: Uint8Array,
   device: Device,
   options: InferenceSession.SessionOptions,
+  fillsAll = false,
 ): Promise<OrtSession> {
   try {
-    return await ort.InferenceSession.create(model, {
-      executionProviders: [device.provider],
-      logSeverityLevel: 3,
-      ...options,
-    });
+    const all = { executionProviders: [device.provider], logSeverityLevel: 3, ...options } as const;
+    return await ort.InferenceSession.create(model, all, fillsAll);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     if (device.name === "cpu" || !NO_DEVICE.test(message)) throw error;

@@ -80,9 +80,9 @@ export async function exportModel(source: string, options: ExportModelOptions = 
   const exported = settings.dropout ? withDropout(inferred, found.path) : inferred;
   const bytes = exportNetwork(exported, settings);
   const comparable = settings.dropout ? exportNetwork(exported, { ...settings, dropout: false }) : bytes;
-  const ort = await import("onnxruntime-node");
+  const { ortModule } = await import("../runtime/node/ort-module.js");
   const parity = await exportParity(comparable, exported, settings.mode, {
-    ort,
+    ort: ortModule,
     settings: { threads: options.threads ?? 0, device: options.device ?? "auto" },
   });
   if (Number.isNaN(parity)) {

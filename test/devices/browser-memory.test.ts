@@ -1,10 +1,9 @@
-import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { noiseImages } from "../../src/data/noise.js";
 import { presets } from "../../src/options/presets.js";
 import type { ModelOptions } from "../../src/options/schema.js";
 import { Engine } from "../../src/runtime/engine.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import { CHROMIUM } from "../setup/chromium.js";
 import { BrowserModels, type BrowserSettings, type HeldMemory } from "./browser-models.js";
 
@@ -31,7 +30,7 @@ describe.skipIf(CHROMIUM === undefined)("a training in Chromium", () => {
   ] satisfies BrowserSettings[])(
     `on $device has the CPU's losses within 1 %, and takes no memory any more after ${SETTLED} steps`,
     async (settings) => {
-      const cpu = new Engine(ort as OrtModule, OPTIONS, { threads: 1 });
+      const cpu = new Engine(ortModule, OPTIONS, { threads: 1 });
       const model = await models.create(OPTIONS, settings);
       const state = await cpu.saveState();
       await model.loadState(state);

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Engine } from "../../src/runtime/engine.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import { type Profile, readProfile } from "../../src/runtime/node/profile.js";
-import { GraphSession, type OrtModule } from "../../src/runtime/ort.js";
+import { GraphSession } from "../../src/runtime/ort.js";
 import { compileCopy } from "../../src/runtime/programs.js";
 import { itStepsAsPyTorch } from "../models/golden-checks.js";
 import { goldenNames, readGolden } from "../models/goldens.js";
@@ -21,7 +21,7 @@ describe.skipIf(!WEBGPU)("in Node on WebGPU", () => {
   // ONNX Runtime keeps compiled shaders as long as any session is open, and the cases share most of them.
   let keeper: GraphSession;
   beforeAll(async () => {
-    keeper = await GraphSession.create(ort as OrtModule, compileCopy(new Map([["x", [1]]])), SETTINGS);
+    keeper = await GraphSession.create(ortModule, compileCopy(new Map([["x", [1]]])), SETTINGS);
   });
   afterAll(() => keeper?.close());
 
@@ -37,7 +37,7 @@ describe.skipIf(!WEBGPU)("in Node on WebGPU", () => {
       await rm(folder, { recursive: true });
     });
     const open = async () =>
-      new Engine(ort as OrtModule, golden.options, { ...SETTINGS, profilePrefix: join(folder, "trace") });
+      new Engine(ortModule, golden.options, { ...SETTINGS, profilePrefix: join(folder, "trace") });
     itStepsAsPyTorch(golden, open, WEBGPU_BOUNDS);
   });
 

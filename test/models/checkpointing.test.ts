@@ -1,18 +1,17 @@
 import { createHash } from "node:crypto";
-import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { createModel } from "../../src/models/model.js";
 import { presets } from "../../src/options/presets.js";
 import type { ModelOptions } from "../../src/options/schema.js";
 import { Engine } from "../../src/runtime/engine.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import { planStep } from "../../src/runtime/programs.js";
 import { goldenBatch, goldenMasks, goldenUniforms, initialWeights, readGolden } from "./goldens.js";
 
 /** Losses of a golden's steps, and the bits of all that they leave behind. */
 async function trained(name: string, checkpointing: boolean): Promise<unknown> {
   const golden = readGolden(name);
-  const engine = new Engine(ort as OrtModule, golden.options, { threads: 1, checkpointing });
+  const engine = new Engine(ortModule, golden.options, { threads: 1, checkpointing });
   for (const { name: network } of engine.model.networks)
     await engine.loadNetwork(network, initialWeights(golden, network));
   const losses: unknown[] = [];

@@ -1,8 +1,7 @@
-import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { FileTensor, TensorMap } from "../../src/formats/tensor.js";
 import { Engine } from "../../src/runtime/engine.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import type { ModelRunner } from "../../src/runtime/runner.js";
 import { type Bounds, itStepsAsPyTorch } from "./golden-checks.js";
 import { type Golden, goldenBatch, goldenMasks, initialWeights, readGolden } from "./goldens.js";
@@ -13,7 +12,7 @@ const GOOD_SCALE = 256;
 const OVERFLOWING = 2 ** 100;
 
 async function open(golden: Golden, device: "cpu" | "webgpu", scale: number): Promise<Engine> {
-  const engine = new Engine(ort as OrtModule, golden.options, { threads: 1, device, fp16: true });
+  const engine = new Engine(ortModule, golden.options, { threads: 1, device, fp16: true });
   const state = await engine.saveState();
   await engine.loadState(new Map([...state, ["loss_scale", scalar(scale)]]));
   for (const { name } of engine.model.networks) await engine.loadNetwork(name, initialWeights(golden, name));

@@ -1,7 +1,6 @@
-import * as ort from "onnxruntime-node";
 import { describe } from "vitest";
 import { Engine } from "../../src/runtime/engine.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import { itStepsAsPyTorch } from "./golden-checks.js";
 import { goldenNames, readGolden } from "./goldens.js";
 
@@ -16,5 +15,5 @@ const cases = goldenNames().flatMap((name) =>
 
 describe.each(cases)("$name, $conv", ({ name, conv }) => {
   const golden = readGolden(name);
-  itStepsAsPyTorch(golden, async () => new Engine(ort as OrtModule, golden.options, { threads: 1, conv }));
+  itStepsAsPyTorch(golden, async () => new Engine(ortModule, golden.options, { threads: 1, conv }));
 });

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { decodeSafetensors } from "../../src/formats/safetensors.js";
 import type { FloatTensor } from "../../src/formats/tensor.js";
@@ -7,7 +6,8 @@ import { Graph } from "../../src/graph/graph.js";
 import { input } from "../../src/graph/language.js";
 import { type AdamOptions, adamScalars, adamUpdate, adamUpdateInPlace } from "../../src/nn/adam.js";
 import { compileToOnnx } from "../../src/onnx/compile.js";
-import { GraphSession, type OrtModule } from "../../src/runtime/ort.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
+import { GraphSession } from "../../src/runtime/ort.js";
 
 /** Adam with its real epsilon, on given gradients, against torch.optim.Adam. */
 
@@ -91,7 +91,7 @@ describe.each(names)("Adam on %s", (name) => {
       { stepSize: input(graph, "step_size", []), secondCorrection: input(graph, "correction", []) },
     );
     const compiled = compileToOnnx({ p: next.parameter, m: next.firstMoment, v: next.secondMoment });
-    const session = await GraphSession.create(ort as OrtModule, compiled, { threads: 1 });
+    const session = await GraphSession.create(ortModule, compiled, { threads: 1 });
     const state = new Map<string, FloatTensor>([
       ["p", { shape, data: Float32Array.from(start) }],
       ["m", { shape, data: new Float32Array(start.length) }],

@@ -1,11 +1,11 @@
 import fc from "fast-check";
-import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { interpret } from "../../src/graph/interpreter/interpret.js";
 import { select } from "../../src/graph/language.js";
 import { OPS, type OpName } from "../../src/graph/ops.js";
 import { compileToOnnx } from "../../src/onnx/compile.js";
-import { GraphSession, type OrtModule } from "../../src/runtime/ort.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
+import { GraphSession } from "../../src/runtime/ort.js";
 import { buildCase, DOMAINS, inputName, type OpCase, opCases, randomFeeds } from "../graph/op-cases.js";
 import { WEBGPU } from "../setup/webgpu.js";
 
@@ -24,7 +24,7 @@ async function runOnWebGpu<K extends OpName>(
   const feeds = given ?? randomFeeds(inputs, 1, DOMAINS[op] ?? "any");
   const named = Object.fromEntries(numbers.map((tensor, i) => [`y${i}`, tensor]));
   const compiled = compileToOnnx(named, { target: "webgpu" });
-  const session = await GraphSession.create(ort as OrtModule, compiled, { threads: 1, device: "webgpu" });
+  const session = await GraphSession.create(ortModule, compiled, { threads: 1, device: "webgpu" });
   try {
     const fed = [...compiled.inputs].map(
       ([name, shape]) => [name, { shape, data: Float32Array.from(feeds.get(name)!) }] as const,

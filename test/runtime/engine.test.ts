@@ -1,4 +1,3 @@
-import * as ort from "onnxruntime-node";
 import { afterEach, describe, expect, it } from "vitest";
 import type { FloatTensor, TensorMap } from "../../src/formats/tensor.js";
 import { presets } from "../../src/options/presets.js";
@@ -6,7 +5,7 @@ import type { ModelOptions } from "../../src/options/schema.js";
 import { RandomStream } from "../../src/random/philox.js";
 import { Engine } from "../../src/runtime/engine.js";
 import { createGenerator, createRunner } from "../../src/runtime/node/create.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import type { Batch, ModelRunner } from "../../src/runtime/runner.js";
 
 const small = { ngf: 4, ndf: 4, netG: "resnet_6blocks", netD: "n_layers", n_layers_D: 1, seed: 5 } as const;
@@ -24,7 +23,7 @@ function batchOf(step: number, images: number, size: number): Batch {
 
 const open: ModelRunner[] = [];
 const engine = (options: ModelOptions): Engine => {
-  const made = new Engine(ort as OrtModule, options, { threads: 1 });
+  const made = new Engine(ortModule, options, { threads: 1 });
   open.push(made);
   return made;
 };

@@ -1,4 +1,3 @@
-import * as ort from "onnxruntime-node";
 import { afterEach, describe, expect, it } from "vitest";
 import type { TensorMap } from "../../src/formats/tensor.js";
 import { createModel } from "../../src/models/model.js";
@@ -7,7 +6,7 @@ import type { ModelOptions } from "../../src/options/schema.js";
 import { deviceOf } from "../../src/runtime/device.js";
 import { Engine } from "../../src/runtime/engine.js";
 import { createRunner } from "../../src/runtime/node/create.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import { compileStep, type StepSettings } from "../../src/runtime/programs.js";
 import { describeFloat16 } from "../models/float16.js";
 import type { Bounds } from "../models/golden-checks.js";
@@ -24,7 +23,7 @@ describeFloat16("cpu", ["pix2pix_unet64_batchnorm"], ROUNDING);
 const golden = readGolden("pix2pix_unet64_batchnorm");
 const open: Engine[] = [];
 const engine = (fp16: boolean): Engine => {
-  const made = new Engine(ort as OrtModule, golden.options, { threads: 1, fp16 });
+  const made = new Engine(ortModule, golden.options, { threads: 1, fp16 });
   open.push(made);
   return made;
 };

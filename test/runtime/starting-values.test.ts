@@ -1,12 +1,11 @@
-import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import type { TensorMap } from "../../src/formats/tensor.js";
 import { elements } from "../../src/graph/shape.js";
 import { initialValue } from "../../src/nn/initialise.js";
 import { presets } from "../../src/options/presets.js";
 import { Engine } from "../../src/runtime/engine.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import { valuesInThreads } from "../../src/runtime/node/starting-threads.js";
-import type { OrtModule } from "../../src/runtime/ort.js";
 import { type StartingTensors, startingValues } from "../../src/runtime/starting-values.js";
 
 const bytes = ({ buffer, byteOffset, byteLength }: Float32Array): Buffer =>
@@ -48,7 +47,7 @@ describe("an engine", () => {
       calls++;
       return startingValues(wanted);
     };
-    const engine = new Engine(ort as OrtModule, options, { threads: 1 }, { makeValues });
+    const engine = new Engine(ortModule, options, { threads: 1 }, { makeValues });
     return { engine, calls: () => calls };
   };
 

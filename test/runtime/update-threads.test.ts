@@ -1,4 +1,3 @@
-import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { Graph } from "../../src/graph/graph.js";
 import { input, mul } from "../../src/graph/language.js";
@@ -8,8 +7,9 @@ import { adamScalars, adamUpdateInPlace } from "../../src/nn/adam.js";
 import { compileToOnnx } from "../../src/onnx/compile.js";
 import { RandomStream } from "../../src/random/philox.js";
 import { HostMemory } from "../../src/runtime/host-memory.js";
+import { ortModule } from "../../src/runtime/node/ort-module.js";
 import { startUpdateThreads } from "../../src/runtime/node/update-threads.js";
-import { GraphSession, type OrtModule } from "../../src/runtime/ort.js";
+import { GraphSession } from "../../src/runtime/ort.js";
 import { compileCopy, stepOutputs } from "../../src/runtime/programs.js";
 import { sharesOf, type UpdateTensors } from "../../src/runtime/update-helpers.js";
 
@@ -50,9 +50,7 @@ describe("shares of an update", () => {
 describe("a thread that helps with updates", () => {
   it("gives the bits that the model's thread gives, denormal numbers included, and the same memory back", async () => {
     // As in the model's thread, a session was made before.
-    await (
-      await GraphSession.create(ort as OrtModule, compileCopy(new Map([["x", [1]]])), { threads: 1 })
-    ).close();
+    await (await GraphSession.create(ortModule, compileCopy(new Map([["x", [1]]])), { threads: 1 })).close();
     const helpers = await startUpdateThreads(3);
     for (const scale of [1, 1e-18, 1e-37]) {
       const draw = (): UpdateTensors => ({
@@ -96,7 +94,7 @@ describe("the host's memory with helpers", () => {
       mul(input(graph, key, shape), 0.01),
     ]);
     const compiled = compileToOnnx(Object.fromEntries(gradients));
-    return { memory, session: await GraphSession.create(ort as OrtModule, compiled, { threads: 1 }) };
+    return { memory, session: await GraphSession.create(ortModule, compiled, { threads: 1 }) };
   }
 
   it("has the same bits after steps and after updates from given gradients, which stay as they are", async () => {

@@ -1,11 +1,11 @@
-import * as ort from "onnxruntime-node";
 import { PixcycleError } from "../../errors.js";
 import { createModel } from "../../models/model.js";
 import { presets } from "../../options/presets.js";
 import type { ModelOptions } from "../../options/schema.js";
 import { type Device, deviceOf } from "../device.js";
-import { GraphSession, type OrtModule } from "../ort.js";
+import { GraphSession } from "../ort.js";
 import { compileStep } from "../programs.js";
+import { ortModule } from "./ort-module.js";
 
 /** What U-Net 256 needs; its layers decide where operators go, not their sizes. */
 const SIZE = 256;
@@ -31,7 +31,7 @@ export async function placeSteps(name: Device["name"]): Promise<ReadonlyMap<stri
     const shape = { batch: 1, height: SIZE, width: SIZE };
     const { compiled } = compileStep(createModel(options), options, shape, "whole", device);
     try {
-      const session = await GraphSession.create(ort as OrtModule, compiled, { threads: 1, device: name });
+      const session = await GraphSession.create(ortModule, compiled, { threads: 1, device: name });
       await session.close();
     } catch (cause) {
       throw new PixcycleError("E_DEVICE", `A step of ${kind} does not load: ${String(cause)}`, { cause });

@@ -8,5 +8,7 @@ import { probeDevice } from "../probe.js";
  */
 export async function requireDevice(name: Device["name"] | "auto", fp16 = false): Promise<void> {
   // The CPU is always there; ONNX Runtime need not be loaded to say so.
-  if (deviceOf(name).name !== "cpu") await probeDevice(await import("onnxruntime-node"), name, fp16);
+  if (deviceOf(name).name === "cpu") return;
+  const { ortModule } = await import("./ort-module.js");
+  await probeDevice(ortModule, name, fp16);
 }

@@ -1,11 +1,10 @@
 import { parentPort, workerData } from "node:worker_threads";
-import * as ort from "onnxruntime-node";
 import { sendError } from "../../errors.js";
 import { answerCalls, type Call, type Reply } from "../calls.js";
 import { Engine } from "../engine.js";
 import { ExportedGenerator } from "../exported.js";
-import type { OrtModule } from "../ort.js";
 import { GeneratorEngine } from "../translator.js";
+import { ortModule } from "./ort-module.js";
 import type { WorkerSetup } from "./protocol.js";
 import { valuesInThreads } from "./starting-threads.js";
 import { startUpdateThreads } from "./update-threads.js";
@@ -16,14 +15,13 @@ const setup = workerData as WorkerSetup;
 const port = parentPort;
 if (!port) throw new Error("This file runs as a worker thread only.");
 
-const runtime = ort as OrtModule;
 const reply = (message: Reply): void => port.postMessage(message);
 
 function create(): object {
   const { settings } = setup;
-  if (setup.kind === "exported") return new ExportedGenerator(runtime, setup.model, settings);
-  if (setup.kind === "generator") return new GeneratorEngine(runtime, setup.generator, settings);
-  return new Engine(runtime, setup.options, settings, {
+  if (setup.kind === "exported") return new ExportedGenerator(ortModule, setup.model, settings);
+  if (setup.kind === "generator") return new GeneratorEngine(ortModule, setup.generator, settings);
+  return new Engine(ortModule, setup.options, settings, {
     startHelpers: () => startUpdateThreads(settings.threads),
     makeValues: (wanted) => valuesInThreads(settings.threads, wanted),
   });
