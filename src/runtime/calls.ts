@@ -1,4 +1,5 @@
 import { PixcycleError, restoreError, type SentError, sendError } from "../errors.js";
+import type { FileTensor } from "../formats/tensor.js";
 
 /** Calling the methods of an object that lives in another thread, whatever kind of thread that is. */
 
@@ -16,6 +17,16 @@ export type Reply =
 interface Pending {
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
+}
+
+/**
+ * The buffers of an answer that is a state: whoever answers has collected it in arrays of its own, so that they are handed over with
+ * the message instead of being copied twice on the way.
+ */
+export function buffersOfState(reply: Reply): ArrayBuffer[] {
+  if (!("value" in reply && reply.value instanceof Map)) return [];
+  const tensors = [...reply.value.values()] as FileTensor[];
+  return [...new Set(tensors.map(({ data }) => data.buffer as ArrayBuffer))];
 }
 
 /** The calling side. Its owner passes replies to `settle` and the thread's end to `fail`. */

@@ -9,8 +9,8 @@ import type { MemoryEstimate } from "./memory.js";
 const BYTES = 4;
 /** Weights, gradients and two moments. */
 const COPIES_OF_PARAMETERS = 4;
-/** A checkpoint holds weights and two moments: collected, sent between threads, and encoded. */
-const COPIES_WHILE_SAVING = 3 * 3;
+/** A checkpoint holds weights and two moments: collected, and encoded. */
+const COPIES_WHILE_SAVING = 3 * 2;
 /** ONNX Runtime's arena has gaps between values of many sizes: measured 1.2 to 1.35. */
 const ARENA_FACTOR = 1.3;
 /** The process without a model. */

@@ -1,12 +1,12 @@
 import { sendError } from "../errors.js";
-import { answerCalls, type Call, type Reply } from "../runtime/calls.js";
+import { answerCalls, buffersOfState, type Call, type Reply } from "../runtime/calls.js";
 import { openEngine } from "./model-engine.js";
 import { Training } from "./training.js";
 import type { TrainingSetup } from "./training-setup.js";
 
 /** The web worker that owns a model in training: the page stays alive while it computes. */
 
-const reply = (message: Reply): void => postMessage(message);
+const reply = (message: Reply): void => postMessage(message, { transfer: buffersOfState(message) });
 
 /** The first message says what to make; all others are calls of it. */
 addEventListener(

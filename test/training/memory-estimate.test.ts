@@ -11,9 +11,9 @@ function estimate(flags: Record<string, unknown>, side: number) {
 describe("estimateMemory", () => {
   // Peaks of whole processes that trained three steps and saved, on 2 cores.
   it.each([
-    ["pix2pix", 256, 3.24],
-    ["cycle_gan", 256, 3.46],
-    ["cycle_gan", 128, 2.46],
+    ["pix2pix", 256, 2.56],
+    ["cycle_gan", 256, 2.69],
+    ["cycle_gan", 128, 1.76],
   ])("is within a quarter of what %s took at %i", (model, side, measured) => {
     const { state, activations, saving } = estimate({ model }, side);
     const ratio = (state + activations + saving) / GIB / measured;

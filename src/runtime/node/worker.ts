@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { sendError } from "../../errors.js";
-import { answerCalls, type Call, type Reply } from "../calls.js";
+import { answerCalls, buffersOfState, type Call, type Reply } from "../calls.js";
 import { Engine } from "../engine.js";
 import { ExportedGenerator } from "../exported.js";
 import { GeneratorEngine } from "../translator.js";
@@ -15,7 +15,7 @@ const setup = workerData as WorkerSetup;
 const port = parentPort;
 if (!port) throw new Error("This file runs as a worker thread only.");
 
-const reply = (message: Reply): void => port.postMessage(message);
+const reply = (message: Reply): void => port.postMessage(message, buffersOfState(message));
 
 function create(): object {
   const { settings } = setup;
