@@ -48,7 +48,10 @@ async function runCase({ model, size, batch }) {
     real_B: noiseImages([batch, 3, size, size], "bench/B"),
   };
   const steps = [];
-  for (let total = 0; steps.length <= MOST_STEPS && (steps.length <= LEAST_STEPS || total < ENOUGH_SECONDS); ) {
+  for (
+    let total = 0;
+    steps.length <= MOST_STEPS && (steps.length <= LEAST_STEPS || total < ENOUGH_SECONDS);
+  ) {
     const start = performance.now();
     await runner.step(images, { learningRate: options.lr });
     steps.push((performance.now() - start) / 1000);
