@@ -1,9 +1,10 @@
 // The same training on the CPU and on WebGPU, from the same start, on noise: how far the losses part, and the memory.
 //   node bench/devices.mjs [pix2pix|cycle_gan] [steps] [filters]
-import * as ort from "onnxruntime-node";
+
 import { noiseImages } from "../dist/data/noise.js";
 import { presetOfModel, presets } from "../dist/options/presets.js";
 import { Engine } from "../dist/runtime/engine.js";
+import { ortModule } from "../dist/runtime/node/ort-module.js";
 
 const [model = "pix2pix", steps = "200", filters = "4"] = process.argv.slice(2);
 const SIZE = 64;
@@ -13,8 +14,8 @@ const options = { ...presets[presetOfModel[model]], ...SMALL, ngf: Number(filter
 const request = { learningRate: options.lr };
 const image = (side, i) => noiseImages([1, 3, SIZE, SIZE], side, i % IMAGES);
 
-const webgpu = new Engine(ort, options, { threads: 1, device: "webgpu" });
-const cpu = new Engine(ort, options, { threads: 1 });
+const webgpu = new Engine(ortModule, options, { threads: 1, device: "webgpu" });
+const cpu = new Engine(ortModule, options, { threads: 1 });
 await cpu.loadState(await webgpu.saveState());
 let worst = 0;
 for (let i = 0; i < Number(steps); i++) {

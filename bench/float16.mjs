@@ -1,11 +1,12 @@
 // The same training on WebGPU in float32 and in float16, from the same start, on the built-in icons: losses, loss scale, time.
 //   node bench/float16.mjs [pix2pix|cycle_gan] [steps] [filters]
-import * as ort from "onnxruntime-node";
+
 import { loadBuiltin } from "../dist/data/builtin.js";
 import { median } from "../dist/data/median.js";
 import { imageToTensor } from "../dist/data/pixels.js";
 import { presetOfModel, presets } from "../dist/options/presets.js";
 import { Engine } from "../dist/runtime/engine.js";
+import { ortModule } from "../dist/runtime/node/ort-module.js";
 
 const [model = "pix2pix", steps = "200", filters = "16"] = process.argv.slice(2);
 const WINDOW = 25;
@@ -18,8 +19,8 @@ const image = (side, i) => {
   return { shape: [1, ...shape], data };
 };
 
-const single = new Engine(ort, options, { threads: 1, device: "webgpu" });
-const half = new Engine(ort, options, { threads: 1, device: "webgpu", fp16: true });
+const single = new Engine(ortModule, options, { threads: 1, device: "webgpu" });
+const half = new Engine(ortModule, options, { threads: 1, device: "webgpu", fp16: true });
 await half.loadState(await single.saveState());
 
 /** A step, and its seconds with the losses. */

@@ -95,7 +95,7 @@ function startCase(what, limitSeconds) {
 function expectation(done, pixels) {
   const last = done.at(-1);
   if (last === undefined) return { seconds: 0, MiB: 0 };
-  const seconds = last.first - last.step + 2 * last.step * (pixels / last.pixels);
+  const seconds = last.first - last.step + (1 + LEAST_STEPS) * last.step * (pixels / last.pixels);
   const others = done.filter((other) => other.pixels < last.pixels);
   const smaller = others.at(0);
   const perPixel = smaller ? (last.peakMiB - smaller.peakMiB) / (last.pixels - smaller.pixels) : 0;

@@ -8,7 +8,6 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import * as ort from "onnxruntime-node";
 import { gradients } from "../../dist/autodiff/gradients.js";
 import { median } from "../../dist/data/median.js";
 import { noiseImages } from "../../dist/data/noise.js";
@@ -19,6 +18,7 @@ import { NetworkState } from "../../dist/nn/forward.js";
 import { conv, convTranspose } from "../../dist/nn/layers.js";
 import { l1Loss } from "../../dist/nn/losses.js";
 import { compileToOnnx } from "../../dist/onnx/compile.js";
+import { ortModule } from "../../dist/runtime/node/ort-module.js";
 import { GraphSession } from "../../dist/runtime/ort.js";
 import { npmPackage } from "../data/packages.mjs";
 
@@ -78,7 +78,7 @@ async function timed(step) {
 }
 
 async function ours({ compiled, weights }) {
-  const session = await GraphSession.create(ort, compiled, { threads });
+  const session = await GraphSession.create(ortModule, compiled, { threads });
   const state = new Map(
     weights.map(([name, { shape, data }]) => [
       name,

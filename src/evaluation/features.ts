@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-common";
 import { imageToTensor, tensorToImage } from "../data/pixels.js";
 import { resizeBicubic } from "../data/resize.js";
 import { PixcycleError } from "../errors.js";
 import type { FloatTensor } from "../formats/tensor.js";
 import { readOnnxMetadata } from "../onnx/metadata.js";
+import { sessionThreads } from "../runtime/node/threads.js";
 
 /** How an extractor takes images. */
 export interface FeatureSettings {
@@ -44,7 +44,7 @@ export async function openFeatures(
   });
   const metadata = readOnnxMetadata(bytes, path);
   const ort = await import("onnxruntime-node");
-  const options = { logSeverityLevel: 3, intraOpNumThreads: threads || availableParallelism() } as const;
+  const options = { logSeverityLevel: 3, ...sessionThreads(threads) } as const;
   const session = await ort.InferenceSession.create(bytes, options).catch((cause: unknown) => {
     throw new PixcycleError("E_FILE_FORMAT", `${path} cannot be run by ONNX Runtime.`, { cause });
   });

@@ -20,8 +20,8 @@ interface Pending {
 }
 
 /**
- * The buffers of an answer that is a state: whoever answers has collected it in arrays of its own, so that they are handed over with
- * the message instead of being copied twice on the way.
+ * The buffers of an answer that is a state, the only one that is a Map: whoever answers has collected it in arrays of its own, so that they
+ * are handed over with the message instead of being copied twice on the way.
  */
 export function buffersOfState(reply: Reply): ArrayBuffer[] {
   if (!("value" in reply && reply.value instanceof Map)) return [];

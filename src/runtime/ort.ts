@@ -9,7 +9,7 @@ import { type Device, deviceOf } from "./device.js";
 /** What pixcycle uses of ONNX Runtime; onnxruntime-node and onnxruntime-web both have it. */
 export interface OrtModule {
   readonly InferenceSession: {
-    /** @param fillsAll whether all runs give a tensor for every output */
+    /** @param fillsAll whether all runs give a tensor for every output that they fetch */
     create(
       model: Uint8Array,
       options?: InferenceSession.SessionOptions,
@@ -87,7 +87,7 @@ export class GraphSession {
     private readonly session: OrtSession,
     /** Outputs that stay in the device's memory. */
     readonly kept: ReadonlySet<string>,
-    /** Whether every output is given an array. */
+    /** Whether every output that is fetched is given an array. */
     private readonly fillsAll: boolean,
   ) {}
 
@@ -103,7 +103,7 @@ export class GraphSession {
   ): Promise<GraphSession> {
     const device = deviceOf(settings.device);
     const resident = new Set(device.resident ? kept : []);
-    // Models of constant weights answer with one image, and would be copied to be sealed.
+    // Models of constant weights answer with one image: not worth the copy of all weights that Node's module would make.
     const fillsAll = device.name === "cpu" && !settings.optimize;
     const sessionOptions: InferenceSession.SessionOptions = {
       // What `all` adds, ONNX Runtime's own layout of convolutions, takes 0.2 s and does not make them faster (measured).
@@ -209,7 +209,7 @@ function locations(graph: CompiledGraph, kept: ReadonlySet<string>): Record<stri
 
 /**
  * Makes a session of any model on a device.
- * @param fillsAll whether all runs give a tensor for every output
+ * @param fillsAll whether all runs give a tensor for every output that they fetch
  * @throws PixcycleError E_DEVICE where the device is not there
  */
 export async function openSession(
