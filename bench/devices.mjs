@@ -1,6 +1,5 @@
 // The same training on the CPU and on WebGPU, from the same start, on noise: how far the losses part, and the memory.
 //   node bench/devices.mjs [pix2pix|cycle_gan] [steps] [filters]
-
 import { noiseImages } from "../dist/data/noise.js";
 import { presetOfModel, presets } from "../dist/options/presets.js";
 import { Engine } from "../dist/runtime/engine.js";

@@ -1,6 +1,5 @@
 // The same training on WebGPU in float32 and in float16, from the same start, on the built-in icons: losses, loss scale, time.
 //   node bench/float16.mjs [pix2pix|cycle_gan] [steps] [filters]
-
 import { loadBuiltin } from "../dist/data/builtin.js";
 import { median } from "../dist/data/median.js";
 import { imageToTensor } from "../dist/data/pixels.js";

@@ -1,15 +1,17 @@
+import { availableParallelism } from "node:os";
 import * as ort from "onnxruntime-node";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Graph } from "../../src/graph/graph.js";
 import { add, input, mul } from "../../src/graph/language.js";
 import { compileToOnnx } from "../../src/onnx/compile.js";
 import { ortModule } from "../../src/runtime/node/ort-module.js";
+import { sessionThreads } from "../../src/runtime/node/threads.js";
 import { GraphSession, type OrtModule } from "../../src/runtime/ort.js";
 
 const ELEMENTS = 2 ** 24;
 const MIB = 2 ** 20;
 
-/** A session of x + 1 and 2x, and x. */
+/** A session of x + 1 and 2x, and what feeds it. */
 async function open(runtime: OrtModule) {
   const x = input(new Graph(), "x", [ELEMENTS]);
   const graph = compileToOnnx({ sum: add(x, 1), double: mul(x, 2) });
@@ -60,4 +62,26 @@ it("passes on what goes wrong in a run", async () => {
   const short = new Map([["x", { shape: [2], data: new Float32Array(2) }]]);
   await expect(session.run(short, new Map([["sum", undefined]]))).rejects.toThrow();
   await session.close();
+});
+
+it("refuses a release that stops at the seal without having filled the arrays", async () => {
+  const { session, feeds } = await open(ortModule);
+  await session.close();
+  const create = vi.spyOn(ort.InferenceSession, "create").mockResolvedValue({
+    run: () => Promise.reject(new Error("Non tensor type is temporarily not supported.")),
+  } as unknown as ort.InferenceSession);
+  try {
+    const unfilled = await open(ortModule);
+    await expect(unfilled.session.run(feeds, new Map([["sum", undefined]]))).rejects.toMatchObject({
+      code: "E_RUNTIME",
+      message: expect.stringContaining("does not fill"),
+    });
+  } finally {
+    create.mockRestore();
+  }
+});
+
+it("leaves the number of threads to ONNX Runtime, or gives one for each core", () => {
+  expect(sessionThreads(3)).toEqual({ intraOpNumThreads: 3 });
+  expect([{}, { intraOpNumThreads: availableParallelism() }]).toContainEqual(sessionThreads(0));
 });
